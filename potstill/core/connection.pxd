@@ -1,0 +1,85 @@
+# One client: its phases, what has been read and not used yet, its exchange, and how it ends.
+
+from potstill.core.body cimport Body
+from potstill.core.environ cimport EnvironBuilder
+from potstill.core.http1 cimport chunks_t, head_t, limits_t
+from potstill.core.response cimport Exchange, ResponseOptions
+from potstill.core.transport cimport Transport
+from potstill.core.workspace cimport Workspace
+
+# Phases, and what the engine is told after each step: up to PHASE_LINGER it waits, in the deadline list of that number;
+# the later ones say what it has to do.
+cdef enum:
+    PHASE_IDLE = 0                     # between requests, no byte yet
+    PHASE_HEAD = 1                     # part of a head has come
+    PHASE_BODY = 2                     # the head has come, the body not wholly
+    PHASE_WRITE = 3                    # the answer is made; the client has not taken all of it
+    PHASE_LINGER = 4                   # refused or closing: reading and dropping, so that the client sees the answer
+    PHASE_READY = 5                    # a whole request: call the application
+    PHASE_GO_ON = 6                    # more can be done at once, but others come first
+    PHASE_ENDED = 7
+
+# What all connections of an engine share: plain values, and the application.
+cdef class Service:
+    cdef object application
+    cdef limits_t limits
+    cdef long long body_bytes_max      # 0: no limit
+    cdef Py_ssize_t body_memory_bytes
+    cdef object spool_dir
+    cdef bint keep_alive
+    cdef long long requests_max        # on one connection, 0: no limit
+    cdef long long min_rate
+    cdef ResponseOptions answers
+    cdef object log
+
+# Bytes that were read and not used: the beginning of a head, or a pipelined request.
+cdef class Pending:
+    cdef unsigned char *data           # owned
+    cdef size_t size, capacity
+    cdef head_t head                   # owned; how far they have been parsed
+    cdef bint unseen                   # nobody has looked at them yet
+
+    cdef unsigned char *room(self, size_t size) except NULL
+    cdef int put(self, const unsigned char *data, size_t size) except -1
+    cdef void consume(self, size_t size) noexcept
+
+cdef class Connection:
+    cdef readonly int phase
+    cdef readonly int verdict          # what the last step came to: the phase, or PHASE_GO_ON
+    cdef Service service
+    cdef Transport transport
+    cdef EnvironBuilder builder
+    cdef str remote_addr, remote_port
+    cdef Pending pending               # or None: an idle connection has none
+    cdef Exchange exchange             # or None: between requests
+    cdef Body body                     # its wsgi.input, while it arrives
+    cdef chunks_t *chunks              # owned; of a chunked body, while it arrives
+    cdef long long left                # octets of a Content-Length body still to come
+    cdef long long phase_octets        # received or sent when the phase's rate began to count
+    cdef long long phase_since_ns
+    cdef long long requests
+    cdef bint keep                     # after the answer has left: go on
+    cdef bint abort                    # … or end with a reset, because no orderly end would tell that it was cut
+
+    cdef void handle(self, unsigned int notes, Workspace workspace) noexcept
+    cdef void run(self, Workspace workspace) noexcept
+    cdef void end(self, Workspace workspace) noexcept
+    cdef void _go(self, int verdict) noexcept
+    cdef void _give_up(self, Workspace workspace, int code) noexcept
+    cdef void _log_failure(self, str what, object error) noexcept
+    cdef int _handle(self, unsigned int notes, Workspace workspace) except -1
+    cdef int _expire(self, Workspace workspace) except -1
+    cdef int _receive_head(self, Workspace workspace) except -1
+    cdef int _read_head(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1
+    cdef int _begin(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1
+    cdef int _receive_body(self, Workspace workspace) except -1
+    cdef int _receive_length(self) except -2
+    cdef int _receive_chunks(self, Workspace workspace) except -2
+    cdef int _take_body(self, const unsigned char *data, size_t size, size_t *used) except -1
+    cdef int _complete(self) except -1
+    cdef int _keep_rest(self, const unsigned char *data, size_t size) except -1
+    cdef bint _too_slow(self, Workspace workspace, long long octets) noexcept
+    cdef int _flush(self, Workspace workspace) except -1
+    cdef int _settle(self, Workspace workspace) except -1
+    cdef int _refuse(self, Workspace workspace, int code) except -1
+    cdef int _linger(self, Workspace workspace) except -1

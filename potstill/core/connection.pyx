@@ -1,0 +1,518 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""One client: bytes in, exchanges, bytes out, one phase at a time.
+
+The engine hands a connection to one thread at a time, with notes of what has happened; the thread takes it as far as it
+goes without waiting and leaves it in a phase, which tells the engine what to wait for and how long. Reading goes on until
+the socket is drained (edge-triggered events come once), writing until it is full.
+
+A request is parsed where the thread read it. Only what cannot be used yet is kept by the connection, in `pending`: the
+beginning of a head, or a request that came behind the present one. The application is called when the body is whole
+(engine.md, rule 7), so a client that stalls holds a connection, never a runner.
+
+A refusal is answered once and its bytes are not looked at again; then the connection lingers, reading and dropping, since
+a close with unread bytes would reset the connection and could take the answer with it (RFC 9112 section 9.6).
+
+Owner: the thread that has the busy slot. Nothing here locks.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memmove
+
+from potstill.core.body cimport Body
+from potstill.core.environ cimport EnvironBuilder
+from potstill.core.http1 cimport (
+    COMPLETE,
+    INCOMPLETE,
+    REFUSE_BODY_RATE,
+    REFUSE_BODY_TIMEOUT,
+    REFUSE_BODY_TOO_LARGE,
+    REFUSE_HEADER_TIMEOUT,
+    REFUSE_NO_MEMORY,
+    REFUSE_SPOOL_FULL,
+    chunks_feed,
+    chunks_free,
+    chunks_init,
+    head_feed,
+    head_free,
+    head_init,
+    head_reset,
+)
+from potstill.core.poll cimport (
+    NOTE_BROKEN,
+    NOTE_DRAIN,
+    NOTE_EXPIRED,
+    NOTE_PEER_CLOSED,
+    NOTE_READABLE,
+)
+from potstill.core.response cimport FRAMED_CLOSE, Exchange, ResponseOptions
+from potstill.core.stats cimport add
+from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
+from potstill.core.workspace cimport INPUT_BYTES, Workspace
+
+from potstill.core.refusals import REFUSALS
+from potstill.core.response import reason_phrase
+
+cdef enum:
+    PENDING_BYTES_FIRST = 2048
+    BODY_TURNS = 16                    # reads of one body before others get their turn
+    LINGER_BYTES = 65536               # dropped at the most before the connection is closed all the same
+    BODY_MORE = 0
+    BODY_WHOLE = 1
+    BODY_BLOCKED = -1
+
+cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
+
+cdef bytes CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@cython.final
+cdef class Service:
+    """The application, and the limits that its clients are held to."""
+
+    def __init__(self, application, options, ResponseOptions answers not None, log):
+        self.application = application
+        self.limits.line_bytes_max = options.limit_request_line
+        self.limits.fields_max = options.limit_request_fields
+        self.limits.field_bytes_max = options.limit_request_field_size
+        self.limits.head_bytes_max = options.limit_request_head
+        self.limits.header_map = ("drop", "refuse", "keep").index(options.header_map)
+        self.body_bytes_max = options.limit_request_body
+        self.body_memory_bytes = options.body_memory_bytes
+        self.spool_dir = options.spool_dir
+        self.keep_alive = options.keepalive_s > 0
+        self.requests_max = options.keepalive_requests
+        self.min_rate = options.min_rate_bytes_s
+        self.answers = answers
+        self.log = log
+
+
+@cython.final
+cdef class Pending:
+    """Bytes in wait for the rest of a request, with the parser that has read so far."""
+
+    def __cinit__(self, unsigned int fields_max):
+        if head_init(&self.head, fields_max) != 0:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.data)
+        head_free(&self.head)
+
+    cdef unsigned char *room(self, size_t size) except NULL:
+        """Where `size` more bytes may be written; the caller adds what it wrote to `size`."""
+        cdef size_t capacity = self.capacity if self.capacity else PENDING_BYTES_FIRST
+        cdef unsigned char *grown
+        while capacity < self.size + size:
+            capacity *= 2
+        if capacity != self.capacity:
+            grown = <unsigned char *>realloc(self.data, capacity)
+            if grown == NULL:
+                raise MemoryError
+            self.data = grown
+            self.capacity = capacity
+        return self.data + self.size
+
+    cdef int put(self, const unsigned char *data, size_t size) except -1:
+        memcpy(self.room(size), data, size)
+        self.size += size
+        return 0
+
+    cdef void consume(self, size_t size) noexcept:
+        """The first `size` bytes have been used; what is left begins another request."""
+        memmove(self.data, self.data + size, self.size - size)
+        self.size -= size
+        head_reset(&self.head)
+        self.unseen = True
+
+
+@cython.final
+@cython.no_gc                          # it owns no object that could refer back to it
+cdef class Connection:
+    """A client on the transport it is given; `builder` makes the environs of the listener that it came by."""
+
+    def __cinit__(self, Service service, Transport transport, EnvironBuilder builder, str remote_addr, str remote_port):
+        self.service = service
+        self.transport = transport
+        self.builder = builder
+        self.remote_addr = remote_addr
+        self.remote_port = remote_port
+        self.phase = PHASE_IDLE
+
+    def __dealloc__(self):
+        if self.chunks != NULL:
+            chunks_free(self.chunks)
+            free(self.chunks)
+
+    # What the engine calls
+
+    cdef void handle(self, unsigned int notes, Workspace workspace) noexcept:
+        """Take note, and go as far as it goes without waiting. Afterwards `phase` says what to wait for."""
+        try:
+            self._go(self._handle(notes, workspace))
+        except MemoryError:
+            self._give_up(workspace, REFUSE_NO_MEMORY)
+        except OSError as error:       # the spool: everything else on this road reports by value
+            self._log_failure("cannot spool the body of a request from", error)
+            self._give_up(workspace, REFUSE_SPOOL_FULL)
+        except BaseException as error:
+            self._log_failure("internal error while reading from", error)
+            self.end(workspace)
+
+    cdef void run(self, Workspace workspace) noexcept:
+        """Call the application for the whole request that has been read, and see its answer off as far as it goes."""
+        cdef Exchange exchange = self.exchange
+        exchange.respond(self.service.application, workspace)
+        self.exchange = None
+        self.body = None
+        exchange.environ = None        # an application that kept start_response must not keep the request
+        self.keep = exchange.keep_alive and not exchange.cut
+        self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
+        self.phase_octets = self.transport.sent
+        self.phase_since_ns = workspace.now_ns
+        try:
+            self._go(self._settle(workspace))
+        except BaseException as error:
+            self._log_failure("internal error while answering", error)
+            self.end(workspace)
+
+    cdef void _go(self, int verdict) noexcept:
+        self.verdict = verdict
+        if verdict != PHASE_GO_ON:     # the phase that it goes on in has been set already
+            self.phase = verdict
+
+    cdef void end(self, Workspace workspace) noexcept:
+        """Close, at once and for good. Idempotent."""
+        if self.phase != PHASE_ENDED:
+            add(&workspace.counters.closed, 1)
+            add(&workspace.counters.octets_sent, self.transport.sent)
+        if self.abort:
+            self.transport.reset_on_close()
+        self.transport.close()
+        self.pending = None
+        self.exchange = None
+        self.body = None
+        self.phase = self.verdict = PHASE_ENDED
+
+    cdef void _give_up(self, Workspace workspace, int code) noexcept:
+        try:
+            self._go(self._refuse(workspace, code))
+        except BaseException as error:
+            self._log_failure("internal error while refusing", error)
+            self.end(workspace)
+
+    cdef void _log_failure(self, str what, object error) noexcept:
+        try:
+            self.service.log.error("%s %s:%s: %s", what, self.remote_addr, self.remote_port, error,
+                                   exc_info=None if isinstance(error, OSError) else error)
+        except BaseException:
+            pass                       # a log that fails must not take the thread with it
+
+    # What has happened
+
+    cdef int _handle(self, unsigned int notes, Workspace workspace) except -1:
+        if notes & (NOTE_READABLE | NOTE_PEER_CLOSED | NOTE_BROKEN):
+            self.transport.drained = False
+        if notes & (NOTE_PEER_CLOSED | NOTE_BROKEN):
+            self.transport.peer_closed = True
+        if notes & NOTE_DRAIN:
+            self.transport.drained = False     # look once more: a request may be on its way
+        if notes & NOTE_EXPIRED:
+            return self._expire(workspace)
+        if self.phase <= PHASE_HEAD:
+            return self._receive_head(workspace)
+        if self.phase == PHASE_BODY:
+            return self._receive_body(workspace)
+        if self.phase == PHASE_WRITE:
+            return self._flush(workspace)
+        if self.phase == PHASE_LINGER:
+            return self._linger(workspace)
+        return self.phase
+
+    cdef int _expire(self, Workspace workspace) except -1:
+        if self.phase == PHASE_HEAD:
+            return self._refuse(workspace, REFUSE_HEADER_TIMEOUT)
+        if self.phase == PHASE_BODY:
+            return self._refuse(workspace, REFUSE_BODY_TIMEOUT)
+        if self.phase == PHASE_WRITE:
+            self.service.log.info("closed %s:%s: no octet of the response taken within --write-timeout",
+                                  self.remote_addr, self.remote_port)
+        self.end(workspace)            # an idle connection ends silently (http.md)
+        return PHASE_ENDED
+
+    # The head
+
+    cdef int _receive_head(self, Workspace workspace) except -1:
+        cdef Transport transport = self.transport
+        cdef Pending pending = self.pending
+        cdef Py_ssize_t count
+        cdef int phase
+        if pending is not None and pending.unseen:
+            pending.unseen = False
+            phase = self._read_head(workspace, &pending.head, pending.data, pending.size)
+            if phase != PHASE_HEAD:
+                return phase
+        while not transport.drained:
+            pending = self.pending
+            if pending is None:
+                count = transport.receive(<char *>workspace.input, INPUT_BYTES)
+            else:
+                count = transport.receive(<char *>pending.room(PENDING_BYTES_FIRST), PENDING_BYTES_FIRST)
+            if count == WOULD_BLOCK:
+                break
+            if count <= 0:             # the end, or the client is lost: an unfinished head is nobody's request
+                self.end(workspace)
+                return PHASE_ENDED
+            add(&workspace.counters.octets_received, count)
+            if pending is None:
+                head_reset(&workspace.head)
+                phase = self._read_head(workspace, &workspace.head, workspace.input, count)
+            else:
+                pending.size += count
+                phase = self._read_head(workspace, &pending.head, pending.data, pending.size)
+            if phase != PHASE_HEAD:
+                return phase
+        if self.pending is not None:
+            return PHASE_HEAD
+        if self.service.answers.draining:
+            self.end(workspace)
+            return PHASE_ENDED
+        return PHASE_IDLE
+
+    cdef int _read_head(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1:
+        """Feed the parser; PHASE_HEAD when more is needed, and then the bytes are kept."""
+        cdef int verdict = head_feed(head, data, size, &self.service.limits)
+        if verdict == COMPLETE:
+            return self._begin(workspace, head, data, size)
+        if verdict != INCOMPLETE:
+            return self._refuse(workspace, verdict)
+        if self.pending is None:
+            # Its own parser reads the same bytes once more, so that it may go on where they end.
+            self.pending = Pending(self.service.limits.fields_max)
+            self.pending.put(data, size)
+            head_feed(&self.pending.head, self.pending.data, size, &self.service.limits)
+        return PHASE_HEAD
+
+    cdef int _begin(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1:
+        """A head is whole: make the exchange, and look for the body."""
+        cdef Service service = self.service
+        cdef Exchange exchange = Exchange.__new__(Exchange)
+        cdef const unsigned char *method = data + head.method.start
+        cdef size_t begin = head.length
+        cdef size_t used = 0
+        cdef bint expects = head.expect_continue
+        cdef int verdict
+        self.requests += 1
+        self.body = Body.__new__(Body)
+        self.body.memory_max = service.body_memory_bytes
+        self.body.spool_dir = service.spool_dir
+        exchange.transport = self.transport
+        exchange.options = service.answers
+        exchange.environ = self.builder.build(data, head, self.body, self.remote_addr, self.remote_port)
+        exchange.remote_addr = self.remote_addr
+        exchange.remote_port = self.remote_port
+        exchange.minor = head.minor
+        exchange.head_only = head.method.length == 4 and method[0] == c"H" and method[1] == c"E" \
+            and method[2] == c"A" and method[3] == c"D"
+        exchange.keep_alive = head.keep_alive and service.keep_alive \
+            and (service.requests_max == 0 or self.requests < service.requests_max)
+        self.exchange = exchange
+        if head.content_length <= 0 and not head.chunked:
+            self._keep_rest(data + begin, size - begin)
+            return PHASE_READY
+        if service.body_bytes_max and head.content_length > service.body_bytes_max:
+            return self._refuse(workspace, REFUSE_BODY_TOO_LARGE)
+        self.left = head.content_length
+        self.phase_octets = 0
+        self.phase_since_ns = workspace.now_ns
+        if head.chunked:
+            self.chunks = <chunks_t *>calloc(1, sizeof(chunks_t))
+            if self.chunks == NULL:
+                raise MemoryError
+            chunks_init(self.chunks)
+        if begin < size:
+            verdict = self._take_body(data + begin, size - begin, &used)
+            if verdict > COMPLETE:
+                return self._refuse(workspace, verdict)
+            self._keep_rest(data + begin + used, size - begin - used)
+            if verdict == COMPLETE:
+                return self._complete()
+        else:
+            self._keep_rest(data, 0)
+            if expects:
+                # RFC 9110 section 10.1.1: not when the body has begun to come anyway.
+                self.transport.send(PyBytes_AS_STRING(CONTINUE), PyBytes_GET_SIZE(CONTINUE))
+        return self._receive_body(workspace)
+
+    cdef int _keep_rest(self, const unsigned char *data, size_t size) except -1:
+        """Keep what stands behind the part of the request that has been used: a pipelined request."""
+        cdef Pending pending = self.pending
+        if size == 0:
+            self.pending = None
+        elif pending is not None:
+            pending.consume(data - pending.data)
+        else:
+            pending = Pending(self.service.limits.fields_max)
+            pending.put(data, size)
+            pending.unseen = True
+            self.pending = pending
+        return 0
+
+    # The body
+
+    cdef int _receive_body(self, Workspace workspace) except -1:
+        cdef Transport transport = self.transport
+        cdef int turn, verdict
+        for turn in range(BODY_TURNS):
+            if transport.drained:
+                return PHASE_BODY
+            verdict = self._receive_length() if self.chunks == NULL else self._receive_chunks(workspace)
+            if verdict == BODY_BLOCKED:
+                if transport.lost or transport.peer_closed and not transport.drained:
+                    # Cut short: the application is never called for half a request (RFC 9112 section 8).
+                    self.end(workspace)
+                    return PHASE_ENDED
+                return PHASE_BODY
+            if verdict > BODY_WHOLE:
+                return self._refuse(workspace, verdict)
+            if verdict == BODY_WHOLE:
+                return self._complete()
+            if self._too_slow(workspace, self.body._size):
+                return self._refuse(workspace, REFUSE_BODY_RATE)
+        self.phase = PHASE_BODY
+        return PHASE_GO_ON
+
+    cdef int _receive_length(self) except -2:
+        """One read, straight to where the application will find it, and not a byte further than the body goes."""
+        cdef Py_ssize_t room, count
+        cdef char *into = self.body.reserve(self.left, &room)
+        count = self.transport.receive(into, min(room, self.left))
+        if count <= 0:
+            return BODY_BLOCKED
+        self.body.commit(count)
+        self.left -= count
+        return BODY_WHOLE if self.left == 0 else BODY_MORE
+
+    cdef int _receive_chunks(self, Workspace workspace) except -2:
+        cdef size_t used = 0
+        cdef int verdict
+        cdef Py_ssize_t count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
+        if count <= 0:
+            return BODY_BLOCKED
+        verdict = self._take_body(workspace.input, count, &used)
+        if verdict == COMPLETE:
+            self._keep_rest(workspace.input + used, count - used)
+            return BODY_WHOLE
+        return BODY_MORE if verdict == INCOMPLETE else verdict
+
+    cdef int _take_body(self, const unsigned char *data, size_t size, size_t *used) except -1:
+        """As much of data[:size] as belongs to the body: INCOMPLETE, COMPLETE, or a refusal."""
+        cdef size_t step = 0, start = 0, length = 0, at = 0
+        cdef int verdict = INCOMPLETE
+        if self.chunks == NULL:
+            used[0] = min(size, <size_t>self.left)
+            self.body.append(<const char *>data, used[0])
+            self.left -= used[0]
+            return COMPLETE if self.left == 0 else INCOMPLETE
+        while at < size and verdict == INCOMPLETE:
+            verdict = chunks_feed(self.chunks, data + at, size - at, &self.service.limits, &step, &start, &length)
+            if length:
+                if self.service.body_bytes_max and self.body._size + <long long>length > self.service.body_bytes_max:
+                    return REFUSE_BODY_TOO_LARGE
+                self.body.append(<const char *>data + at + start, length)
+            at += step
+        used[0] = at
+        return verdict
+
+    cdef int _complete(self) except -1:
+        """The body is whole: the request is."""
+        self.body.seal()
+        if self.chunks != NULL:
+            # The application reads a body whose length is known by now.
+            self.exchange.environ["CONTENT_LENGTH"] = str(self.body._size)
+            chunks_free(self.chunks)
+            free(self.chunks)
+            self.chunks = NULL
+        return PHASE_READY
+
+    cdef bint _too_slow(self, Workspace workspace, long long octets) noexcept:
+        """Whether the phase has lasted long enough to be measured, and went at less than the minimum rate."""
+        cdef long long lasted = workspace.now_ns - self.phase_since_ns
+        return lasted > RATE_GRACE_NS and octets - self.phase_octets < self.service.min_rate * (lasted // 1_000_000_000)
+
+    # The answer
+
+    cdef int _settle(self, Workspace workspace) except -1:
+        """The answer is made. Wait for the client to take it, then go on to its next request, or end."""
+        cdef Transport transport = self.transport
+        if transport.lost or self.abort:
+            self.end(workspace)
+            return PHASE_ENDED
+        if transport.queued:
+            return PHASE_WRITE
+        if not self.keep:
+            if transport.drained and self.pending is None:
+                self.end(workspace)
+                return PHASE_ENDED
+            transport.shut_sending()
+            self.pending = None
+            self.phase_octets = 0
+            return self._linger(workspace)
+        if self.pending is None:
+            return PHASE_IDLE
+        self.phase = PHASE_IDLE
+        return PHASE_GO_ON
+
+    cdef int _flush(self, Workspace workspace) except -1:
+        self.transport.flush()
+        if self.transport.queued and self._too_slow(workspace, self.transport.sent):
+            self.service.log.info("closed %s:%s: the response is taken at less than --min-rate",
+                                  self.remote_addr, self.remote_port)
+            self.abort = True
+        return self._settle(workspace)
+
+    # Refusals and the end
+
+    cdef int _refuse(self, Workspace workspace, int code) except -1:
+        """Answer once, say that this is the end, and listen no more (RFC 9112 section 9.6)."""
+        refusal = REFUSALS[code]
+        body = f"{refusal.status} {reason_phrase(refusal.status)}: {refusal.text}\n".encode()
+        add(&workspace.counters.refused[code], 1)
+        self.service.log.info("refused %s:%s: %d %s: %s", self.remote_addr, self.remote_port,
+                              refusal.status, refusal.rule, refusal.text)
+        head = (f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n"
+                "Content-Type: text/plain; charset=utf-8\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n").encode()
+        if self.exchange is not None and self.exchange.head_only:
+            body = b""
+        workspace.output_size = 0
+        workspace.put(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
+        workspace.put(PyBytes_AS_STRING(self.service.answers.server_line),
+                      PyBytes_GET_SIZE(self.service.answers.server_line))
+        workspace.put_date()
+        workspace.put(b"\r\n", 2)
+        workspace.put(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+        self.transport.send(workspace.output, workspace.output_size)
+        self.pending = None
+        self.exchange = None
+        self.body = None
+        self.keep = False
+        if self.transport.queued:
+            return PHASE_WRITE
+        self.transport.shut_sending()
+        self.phase_octets = 0
+        return self._linger(workspace)
+
+    cdef int _linger(self, Workspace workspace) except -1:
+        """Read and drop, so that the client sees the answer rather than a reset."""
+        cdef Py_ssize_t count
+        while not self.transport.drained:
+            count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
+            if count == WOULD_BLOCK:
+                break
+            self.phase_octets += max(count, 0)
+            if count <= 0 or self.phase_octets >= LINGER_BYTES:
+                self.end(workspace)
+                return PHASE_ENDED
+        return PHASE_LINGER

@@ -1,0 +1,460 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The engine: one thread more than there are runner seats, all with the same life (engine.md).
+
+Each thread asks the schedule for a slot, handles it where it stands, and tells the schedule what became of it: a listener
+is accepted from, a connection is taken as far as it goes, a whole request is answered by calling the application right
+there if the thread has a seat, and joins the backlog if not. A thread without work polls or parks, without the GIL.
+
+Owners: the schedule's memory is guarded by its lock; a Connection belongs to the thread that holds its busy slot; the
+Engine's own attributes are written under the GIL by `start`, `drain` and `stop`. The reference that a slot holds to its
+Connection is taken in `_welcome` and given back in `_handle`, when the connection has ended.
+"""
+
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
+from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
+from libc.string cimport memset
+from posix.unistd cimport close as close_fd
+
+from potstill.core.connection cimport (
+    PHASE_ENDED,
+    PHASE_GO_ON,
+    PHASE_LINGER,
+    PHASE_READY,
+    PHASE_WRITE,
+    Connection,
+    Service,
+)
+from potstill.core.environ cimport EnvironBuilder
+from potstill.core.poll cimport (
+    NOTE_BROKEN,
+    NOTE_DRAIN,
+    NOTE_EXPIRED,
+    NOTE_PEER_CLOSED,
+    NOTE_READABLE,
+    NOTE_RUN,
+    NOTE_WRITABLE,
+    poll_add,
+    poll_remove,
+)
+from potstill.core.response cimport FileWrapper, ResponseOptions
+from potstill.core.schedule cimport (
+    MUST_END,
+    THEN_BACKLOG,
+    THEN_END,
+    THEN_GO_ON,
+    THEN_WAIT,
+    runner_t,
+    schedule_admit,
+    schedule_advance,
+    schedule_clock,
+    schedule_close,
+    schedule_disarm,
+    schedule_drain,
+    schedule_end,
+    schedule_enter,
+    schedule_forget,
+    schedule_next,
+    schedule_note,
+    schedule_open,
+    schedule_t,
+    schedule_wait,
+    schedule_wake_watch,
+    schedule_watch,
+)
+from potstill.core.slots cimport (
+    LIST_BODY,
+    LIST_HEAD,
+    LIST_IDLE,
+    LIST_LINGER,
+    LIST_NONE,
+    LIST_RETRY,
+    LIST_WRITE,
+    slot_t,
+    slot_token,
+)
+from potstill.core.stats cimport Stats, add, store
+from potstill.core.transport cimport Transport
+from potstill.core.workspace cimport Workspace
+
+import logging
+import os
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+
+cdef extern from "<sys/socket.h>" nogil:
+    int AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_CLOEXEC
+    ctypedef unsigned int socklen_t
+    struct sockaddr:
+        pass
+    struct sockaddr_storage:
+        unsigned short ss_family
+    int accept4(int fd, sockaddr *address, socklen_t *size, int flags)
+
+cdef extern from "<arpa/inet.h>" nogil:
+    const char *inet_ntop(int family, const void *source, char *into, socklen_t size)
+    unsigned short ntohs(unsigned short number)
+
+cdef extern from "<netinet/in.h>" nogil:
+    struct in_addr:
+        pass
+    struct sockaddr_in:
+        unsigned short sin_port
+        in_addr sin_addr
+    struct in6_addr:
+        unsigned char[16] s6_addr
+    struct sockaddr_in6:
+        unsigned short sin6_port
+        in6_addr sin6_addr
+
+cdef enum:
+    ACCEPTED_AT_ONCE = 64              # then others get their turn
+
+cdef long long SLOW_NS = 500_000                  # a request that took longer puts its connection among the slow ones
+cdef long long LINGER_NS = 1_000_000_000
+cdef long long RETRY_NS = 200_000_000             # after accept failed for want of descriptors or memory
+cdef long long COMPLAINT_NS = 60_000_000_000      # between two complaints about it
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """What an engine is doing at one moment."""
+
+    connections: int  # open now
+    accepted: int  # since the start
+    requests: int  # exchanges ended since the start
+    failures: int  # exceptions that the application did not catch
+    in_application: int  # threads inside the application
+    running: int  # seats taken
+    awake: int  # threads that are not parked
+    target: int  # how many may be
+    ready: int  # connections with news that nobody has looked at
+    backlog: int  # whole requests waiting for a seat
+    octets_received: int
+    octets_sent: int
+    refused: dict  # slug of the rule → count
+
+
+cdef class Listener:
+    """A listening socket, and the environ that its requests have in common."""
+
+    def __init__(self, sock, options):
+        self.socket = sock
+        name, port = _server_name(sock)
+        self.builder = EnvironBuilder(name, port, "http", {
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": options.threads > 1,
+            "wsgi.multiprocess": options.multiprocess,
+            "wsgi.file_wrapper": FileWrapper,
+            "SERVER_SOFTWARE": "potstill",
+        })
+
+
+cdef class Engine:
+    """Serves `application` on `listeners` until it is drained and stopped.
+
+    Args:
+        application: the WSGI callable.
+        listeners: bound and listening stream sockets; they stay the caller's, who closes them after `stop`.
+        options: a `potstill.core.options.Options`.
+
+    Raises OSError when the kernel refuses a poller.
+    """
+
+    def __cinit__(self, application, listeners, options):
+        cdef int failure
+        self.log = logging.getLogger("potstill")
+        self.options = options
+        self.stats = Stats(options.threads + 1)
+        failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
+        if failure < 0:
+            raise OSError(-failure, os.strerror(-failure))
+        self.schedule.timeouts_ns[LIST_IDLE] = <long long>((options.keepalive_s or options.header_timeout_s) * 1e9)
+        self.schedule.timeouts_ns[LIST_HEAD] = <long long>(options.header_timeout_s * 1e9)
+        self.schedule.timeouts_ns[LIST_BODY] = <long long>(options.body_timeout_s * 1e9)
+        self.schedule.timeouts_ns[LIST_WRITE] = <long long>(options.write_timeout_s * 1e9)
+        self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
+        self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
+        self.connections_max = options.max_connections
+        self._drained = threading.Event()
+        self._threads = []
+        answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.write_timeout_s,
+                                  options.min_rate_bytes_s, self.log)
+        self.service = Service(application, options, answers, self.log)
+        self._listeners = [Listener(sock, options) for sock in listeners]
+
+    def __dealloc__(self):
+        # The threads hold a reference to the engine: none of them is left.
+        schedule_close(&self.schedule)
+
+    # What its owner calls
+
+    def start(self):
+        """Start the threads and begin to accept. Call it after a fork, not before. Raises RuntimeError when called twice."""
+        cdef Listener listener
+        if self.started:
+            raise RuntimeError("the engine was started before")
+        self.started = True
+        for listener in self._listeners:
+            listener.socket.setblocking(False)
+            listener.slot = schedule_admit(&self.schedule, True)
+            if listener.slot == NULL:
+                raise MemoryError
+            Py_INCREF(listener)
+            listener.slot.owner = <PyObject *>listener
+            listener.slot.fd = listener.socket.fileno()
+            listener.slot.busy = False
+            failure = poll_add(self.schedule.poller, listener.slot.fd, slot_token(listener.slot), True)
+            if failure < 0:
+                raise OSError(-failure, os.strerror(-failure))
+        for number in range(self.options.threads + 1):
+            self._start_thread(f"potstill-{number}", self._run, number)
+        self._start_thread("potstill-watch", self._watch)
+
+    def _start_thread(self, name, target, *args):
+        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def drain(self):
+        """Accept no more, end idle connections, let the others finish with Connection: close. Returns at once."""
+        cdef Listener listener
+        if self.draining:
+            return
+        self.draining = True
+        self.service.answers.draining = True
+        for listener in self._listeners:
+            if listener.slot != NULL:
+                poll_remove(self.schedule.poller, listener.slot.fd)
+        schedule_drain(&self.schedule)
+        self._after_end()
+
+    def wait_drained(self, timeout_s=None):
+        """Wait until the last connection has ended; False when `timeout_s` is over before."""
+        return self._drained.wait(timeout_s)
+
+    def stop(self, timeout_s=5.0):
+        """End the threads, and with them whatever is still open. Idempotent.
+
+        A thread that is inside the application cannot be ended; it is left alone, and its name is returned in a list.
+        """
+        if not self.stopped:
+            self.stopped = True
+            self.drain()
+            schedule_end(&self.schedule)
+        deadline = schedule_clock(&self.schedule) + <long long>(timeout_s * 1e9)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, (deadline - schedule_clock(&self.schedule)) / 1e9))
+        left = [thread.name for thread in self._threads if thread.is_alive()]
+        if not left:
+            self._end_connections()
+        return left
+
+    def statistics(self):
+        """What it is doing now, as an EngineStatistics."""
+        totals = self.stats.totals()
+        return EngineStatistics(
+            connections=self.schedule.connections,
+            accepted=totals["accepted"],
+            requests=totals["exchanges"],
+            failures=totals["failures"],
+            in_application=self.stats.in_application(),
+            running=self.schedule.running,
+            awake=self.schedule.awake,
+            target=self.schedule.target,
+            ready=self.schedule.ready.queues[0].count + self.schedule.ready.queues[1].count,
+            backlog=self.schedule.backlog.queues[0].count + self.schedule.backlog.queues[1].count,
+            octets_received=totals["octets_received"],
+            octets_sent=totals["octets_sent"],
+            refused=self.stats.refused(),
+        )
+
+    def advance_clock(self, double seconds):
+        """For tests: let `seconds` pass for every deadline."""
+        schedule_advance(&self.schedule, <long long>(seconds * 1e9))
+
+    # The life of its threads
+
+    def _run(self, int number):
+        cdef runner_t me
+        memset(&me, 0, sizeof(me))
+        workspace = Workspace(self.stats, number, self.options.limit_request_fields)
+        self._work(&me, workspace)
+
+    def _watch(self):
+        with nogil:
+            schedule_watch(&self.schedule)
+
+    cdef int _work(self, runner_t *me, Workspace workspace) except -1:
+        cdef slot_t *slot
+        cdef long long begun
+        while True:
+            slot = schedule_next(&self.schedule, me)
+            if me.then == THEN_END:
+                me.then = THEN_WAIT
+                self._after_end()
+            if slot == NULL:
+                if me.must == MUST_END:
+                    return 0
+                with nogil:
+                    schedule_wait(&self.schedule, me)
+                continue
+            begun = workspace.now_ns = self.schedule.now_ns
+            me.then = THEN_WAIT
+            self._handle(slot, me, workspace)
+            me.now_ns = schedule_clock(&self.schedule)
+            me.spent_ns = me.now_ns - begun
+            if not slot.listener:
+                slot.slow = me.spent_ns > SLOW_NS
+
+    cdef void _handle(self, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
+        """Do what there is to do for the slot, and say in `me` what becomes of it."""
+        cdef Connection connection
+        if slot.listener:
+            self._accept(<Listener>slot.owner, me, workspace)
+            return
+        connection = <Connection>slot.owner
+        if slot.notes & NOTE_RUN:
+            self._call(connection, slot, workspace)
+        else:
+            connection.handle(slot.notes, workspace)
+            if connection.verdict == PHASE_READY:
+                if not me.seat:
+                    me.then = THEN_BACKLOG
+                    return
+                self._call(connection, slot, workspace)
+        self._conclude(connection, slot, me, workspace)
+
+    cdef void _call(self, Connection connection, slot_t *slot, Workspace workspace) noexcept:
+        if slot.list == LIST_HEAD or slot.list == LIST_BODY:
+            schedule_disarm(&self.schedule, slot)
+        store(&workspace.counters.application_since_ns, workspace.now_ns)
+        if self.schedule.watch_asleep:
+            schedule_wake_watch(&self.schedule)
+        connection.run(workspace)
+        store(&workspace.counters.application_since_ns, 0)
+        add(&workspace.counters.exchanges, 1)
+
+    cdef void _conclude(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
+        cdef int verdict = connection.verdict
+        if verdict <= PHASE_LINGER and not slot.registered:
+            # Only now: a connection that was answered and closed at once never troubles the poller.
+            if poll_add(self.schedule.poller, slot.fd, slot_token(slot), False) < 0:
+                connection.end(workspace)
+                verdict = PHASE_ENDED
+            slot.registered = True
+        if verdict == PHASE_ENDED:
+            me.then = THEN_END
+            Py_DECREF(connection)      # the slot's reference
+        elif verdict == PHASE_GO_ON:
+            me.then = THEN_GO_ON
+        else:
+            me.list = verdict
+            me.relevant = NOTE_READABLE | NOTE_PEER_CLOSED | NOTE_BROKEN | NOTE_EXPIRED | NOTE_DRAIN
+            if verdict == PHASE_WRITE:
+                me.relevant = NOTE_WRITABLE | NOTE_BROKEN | NOTE_EXPIRED
+
+    # Clients come and go
+
+    cdef void _accept(self, Listener listener, runner_t *me, Workspace workspace) noexcept:
+        """Take in clients until there are no more, or there may be no more."""
+        cdef sockaddr_storage address
+        cdef socklen_t size
+        cdef int fd, turn
+        me.list = LIST_NONE
+        me.relevant = NOTE_READABLE
+        for turn in range(ACCEPTED_AT_ONCE):
+            if self.draining:
+                return
+            if self.connections_max and self.schedule.connections >= self.connections_max:
+                listener.paused = True
+                return
+            size = sizeof(address)
+            fd = accept4(listener.slot.fd, <sockaddr *>&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
+            if fd >= 0:
+                self._welcome(listener, fd, &address, workspace)
+            elif errno == EAGAIN:
+                return
+            elif errno != EINTR and errno != ECONNABORTED:
+                # Out of descriptors or memory: the client waits in the kernel's queue, and nothing spins.
+                self._complain(errno)
+                me.list = LIST_RETRY
+                return
+        me.then = THEN_GO_ON
+
+    cdef void _welcome(self, Listener listener, int fd, void *address, Workspace workspace) noexcept:
+        cdef slot_t *slot = schedule_admit(&self.schedule, False)
+        if slot == NULL:
+            close_fd(fd)
+            return
+        try:
+            addr, port = _peer(address)
+            connection = Connection(self.service, Transport(fd), listener.builder, addr, port)
+        except BaseException:          # no memory
+            schedule_forget(&self.schedule, slot)
+            return
+        Py_INCREF(connection)
+        slot.owner = <PyObject *>connection
+        slot.fd = fd
+        add(&workspace.counters.accepted, 1)
+        # Its request has often come with it; the poller is asked only when it has not.
+        schedule_enter(&self.schedule, slot, NOTE_READABLE)
+
+    cdef void _after_end(self) noexcept:
+        """A connection has ended: there may be room for another, or it was the last one."""
+        cdef Listener listener
+        if self.draining:
+            if self.schedule.connections == 0:
+                self._drained.set()
+            return
+        for listener in self._listeners:
+            if listener.paused:
+                listener.paused = False
+                schedule_note(&self.schedule, listener.slot, NOTE_READABLE)
+
+    def _complain(self, int number):
+        if schedule_clock(&self.schedule) - self._complained_ns > COMPLAINT_NS or self._complained_ns == 0:
+            self._complained_ns = schedule_clock(&self.schedule)
+            self.log.error("cannot accept connections for now: %s; raise the limit of open files or lower "
+                           "--max-connections", os.strerror(number))
+
+    def _end_connections(self):
+        """Close what is left when no thread is; called by `stop`."""
+        cdef Workspace workspace = Workspace(self.stats, 0, self.options.limit_request_fields)
+        cdef unsigned int i
+        cdef slot_t *slot
+        for i in range(self.schedule.slab.chunk_count * 256):
+            slot = &self.schedule.slab.chunks[i // 256][i % 256]
+            if slot.in_use and slot.owner != NULL:
+                if not slot.listener:
+                    (<Connection>slot.owner).end(workspace)
+                Py_DECREF(<object>slot.owner)
+                schedule_forget(&self.schedule, slot)
+
+
+cdef tuple _peer(void *address):
+    """(REMOTE_ADDR, REMOTE_PORT); both empty for a unix socket. An IPv4 client of an IPv6 socket is named by IPv4."""
+    cdef char[64] text
+    cdef int family = (<sockaddr_storage *>address).ss_family
+    if family == AF_INET:
+        inet_ntop(AF_INET, &(<sockaddr_in *>address).sin_addr, text, sizeof(text))
+        return (<bytes>text).decode("ascii"), str(ntohs((<sockaddr_in *>address).sin_port))
+    if family == AF_INET6:
+        inet_ntop(AF_INET6, &(<sockaddr_in6 *>address).sin6_addr, text, sizeof(text))
+        host = (<bytes>text).decode("ascii")
+        if host.startswith("::ffff:") and "." in host:
+            host = host[7:]
+        return host, str(ntohs((<sockaddr_in6 *>address).sin6_port))
+    return "", ""
+
+
+def _server_name(sock):
+    """SERVER_NAME and SERVER_PORT of a listener: strings, never empty (PEP 3333)."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return "localhost", "80"       # a unix socket has neither; these are what a URL would mean by default
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname() or "localhost"
+    return host, str(port)

@@ -1,0 +1,34 @@
+"""The plain values that the compiled core is given: no file, no environment variable, no argv is read in this room.
+
+There are no defaults here. An option's default is written once, in `potstill.settings`; `potstill.assemble` makes these
+values of it. Durations are seconds, sizes are bytes, and 0 means "no limit" only where a comment says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything an `Engine` may be told, checked and converted by its caller."""
+
+    threads: int  # runner seats: how many threads may be inside the application at once
+    limit_request_line: int
+    limit_request_fields: int
+    limit_request_field_size: int
+    limit_request_head: int
+    limit_request_body: int  # 0: no limit
+    header_timeout_s: float  # from the first byte of a request to the end of its head
+    body_timeout_s: float  # without a byte of the body
+    min_rate_bytes_s: int  # average over a body or a response once it has lasted ten seconds; 0: none
+    write_timeout_s: float  # without the client taking a byte
+    keepalive_s: float  # idle between requests; 0: close after each response
+    keepalive_requests: int  # on one connection; 0: no limit
+    max_connections: int  # accepting pauses beyond it
+    header_map: str  # "drop", "refuse" or "keep": field names with an underscore
+    server_header: str  # value of the Server field; "": none
+    body_memory_bytes: int  # a request body beyond it goes to an unlinked temporary file
+    response_memory_bytes: int  # what a slow client leaves unread beyond it holds its runner up
+    spool_dir: str | None  # None: the system's directory for temporary files
+    multiprocess: bool  # what wsgi.multiprocess says

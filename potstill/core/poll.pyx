@@ -1,0 +1,159 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""epoll, eventfd and the clocks, as plain functions that need no GIL.
+
+Connections are added once, edge-triggered, for both directions and for the peer's half-close, and are never re-armed
+(engine.md, rule 3). Listeners are edge-triggered too; EPOLLEXCLUSIVE lets many workers wait on one listener without all
+of them waking for each client. Every function answers a negative errno on failure, as the kernel itself does.
+"""
+
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport uint32_t, uint64_t
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+from posix.unistd cimport read, write
+
+cdef extern from "<time.h>" nogil:
+    int CLOCK_PROCESS_CPUTIME_ID
+
+cdef extern from "<sys/epoll.h>" nogil:
+    int EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL
+    uint32_t EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE
+    ctypedef union epoll_data_t:
+        uint64_t u64
+    struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+    int epoll_create1(int flags)
+    int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
+    int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
+
+cdef extern from "<sys/eventfd.h>" nogil:
+    int EFD_CLOEXEC, EFD_NONBLOCK
+    int eventfd(unsigned int initval, int flags)
+
+cdef extern from "<poll.h>" nogil:
+    short POLLIN, POLLOUT
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd *fds, unsigned long nfds, int timeout)
+
+
+cdef int poll_open() noexcept nogil:
+    cdef int poller = epoll_create1(EPOLL_CLOEXEC)
+    return poller if poller >= 0 else -errno
+
+
+cdef int poll_add(int poller, int fd, unsigned long long token, bint listener) noexcept nogil:
+    cdef epoll_event event
+    if listener:
+        event.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE
+    else:
+        event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
+    event.data.u64 = token
+    return 0 if epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) == 0 else -errno
+
+
+cdef int poll_remove(int poller, int fd) noexcept nogil:
+    cdef epoll_event unused
+    return 0 if epoll_ctl(poller, EPOLL_CTL_DEL, fd, &unused) == 0 else -errno
+
+
+cdef int poll_wait(int poller, event_t *into, int timeout_ms) noexcept nogil:
+    """Up to EVENTS_MAX events; 0 when the time is up or a signal came; timeout_ms -1 waits for ever."""
+    cdef epoll_event[EVENTS_MAX] events
+    cdef uint32_t seen
+    cdef unsigned int notes
+    cdef int i
+    cdef int count = epoll_wait(poller, events, EVENTS_MAX, timeout_ms)
+    if count < 0:
+        return 0 if errno == EINTR else -errno
+    for i in range(count):
+        seen = events[i].events
+        notes = 0
+        if seen & EPOLLIN:
+            notes |= NOTE_READABLE
+        if seen & EPOLLOUT:
+            notes |= NOTE_WRITABLE
+        if seen & EPOLLRDHUP:
+            notes |= NOTE_PEER_CLOSED
+        if seen & (EPOLLHUP | EPOLLERR):
+            notes |= NOTE_BROKEN
+        into[i].token = events[i].data.u64
+        into[i].notes = notes
+    return count
+
+
+cdef bint poll_ready(int poller) noexcept nogil:
+    """Whether poll_wait would find something; takes nothing away (an epoll descriptor can itself be polled)."""
+    cdef pollfd one
+    one.fd = poller
+    one.events = POLLIN
+    one.revents = 0
+    return poll(&one, 1, 0) > 0
+
+
+cdef int wake_open() noexcept nogil:
+    cdef int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+    return wake if wake >= 0 else -errno
+
+
+cdef void wake_ring(int wake) noexcept nogil:
+    cdef uint64_t one = 1
+    # It fails only when the counter is full, and then the bell is ringing anyway.
+    write(wake, &one, sizeof(one))
+
+
+cdef void wake_hush(int wake) noexcept nogil:
+    cdef uint64_t rings
+    read(wake, &rings, sizeof(rings))
+
+
+cdef int wait_writable(int fd, int timeout_ms) noexcept nogil:
+    """1 once the socket takes bytes or is broken, 0 when the time is up or a signal came."""
+    cdef pollfd one
+    one.fd = fd
+    one.events = POLLOUT
+    one.revents = 0
+    return 1 if poll(&one, 1, timeout_ms) > 0 else 0
+
+
+cdef long long clock_ns() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <long long>now.tv_sec * 1_000_000_000 + now.tv_nsec
+
+
+cdef long long process_cpu_ns() noexcept nogil:
+    """CPU time of all threads of this process."""
+    cdef timespec used
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used)
+    return <long long>used.tv_sec * 1_000_000_000 + used.tv_nsec
+
+
+class Poller:
+    """The Python face, for tests: what the functions above make of real descriptors."""
+
+    def __init__(self):
+        self._poller = poll_open()
+
+    def add(self, int fd, unsigned long long token, bint listener=False):
+        return poll_add(self._poller, fd, token, listener)
+
+    def remove(self, int fd):
+        return poll_remove(self._poller, fd)
+
+    def wait(self, int timeout_ms):
+        cdef event_t[EVENTS_MAX] events
+        cdef int poller = self._poller
+        cdef int count
+        with nogil:
+            count = poll_wait(poller, events, timeout_ms)
+        return [(events[i].token, events[i].notes) for i in range(count)]
+
+    def ready(self):
+        return bool(poll_ready(self._poller))
+
+    def close(self):
+        import os
+        os.close(self._poller)

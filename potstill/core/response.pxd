@@ -1,0 +1,66 @@
+# One exchange's answer: start_response, write(), iteration, framing.
+
+from potstill.core.transport cimport Transport
+from potstill.core.workspace cimport Workspace
+
+cdef class StatusLine:
+    cdef int code
+    cdef bytes line                    # "HTTP/1.1 200 OK\r\n"
+
+cdef class FileWrapper:
+    cdef readonly object filelike
+    cdef readonly object blksize
+
+cdef enum:
+    FRAMED_NONE = 0                    # no body: HEAD, 1xx, 204, 304
+    FRAMED_LENGTH = 1
+    FRAMED_CHUNKED = 2
+    FRAMED_CLOSE = 3                   # the end of the connection is the end of the body
+
+cdef class ResponseOptions:
+    cdef bytes server_line             # b"Server: potstill\r\n" or b""
+    cdef long long memory_max          # queued beyond it, a runner waits for its client
+    cdef long long write_timeout_ns
+    cdef long long min_rate            # bytes a second, 0: none
+    cdef bint draining                 # the engine is: answers say Connection: close
+    cdef object log                    # a logging.Logger
+
+cdef class Exchange:
+    cdef Workspace workspace           # the runner's, while the application runs; None before and after
+    cdef Transport transport
+    cdef ResponseOptions options
+    cdef dict environ
+    cdef str remote_addr, remote_port
+    # What the request said
+    cdef bint head_only                # HEAD: no body goes out whatever comes
+    cdef int minor                     # HTTP/1.minor of the client
+    cdef bint keep_alive               # may the connection go on after this answer; ends up as what was decided
+    # What the application said
+    cdef bint started                  # start_response was called
+    cdef bint has_date, has_server
+    cdef int code
+    cdef long long declared            # Content-Length, or -1
+    # What has happened
+    cdef bint head_sent
+    cdef int framing                   # FRAMED_*
+    cdef long long body_sent           # octets of the body handed to the transport
+    cdef bint overrun                  # more came than Content-Length allows
+    cdef bint cut                      # the answer is unfinished: the connection must end uncleanly
+
+    cdef void respond(self, object application, Workspace workspace) noexcept
+    cdef int _call(self, object application) except -1
+    cdef int _send_result(self, object result) except -1
+    cdef int _send_sequence(self, object result) except -1
+    cdef int _send_iterable(self, object result, long long total) except -1
+    cdef bint _send_file(self, FileWrapper wrapper) except -1
+    cdef int _send_body(self, object chunk, long long total) except -1
+    cdef int _render(self, object status, object headers) except -1
+    cdef int _put_field(self, object name, object value) except -1
+    cdef bint _put_special(self, object name, object value) except -1
+    cdef int _begin(self, long long total) except -1
+    cdef int _flush_output(self) except -1
+    cdef int _finish(self) except -1
+    cdef int _wait_for_client(self) except -1
+    cdef void _close_result(self, object result) noexcept
+    cdef void _fail(self) noexcept
+    cdef void _report(self, str what, object error) noexcept

@@ -1,0 +1,550 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""One exchange's answer: start_response, write(), the iterable, and how they are framed (PEP 3333, RFC 9112 section 6).
+
+An Exchange is the start_response that the application is given. Its life: start_response checks status and fields and
+renders them into the runner's output buffer; the first octets of the body, or the end, complete the head with what frames
+the body and send both together; the end sends the last chunk, or finds that the octets and the Content-Length disagree.
+
+One place counts octets (`body_sent`). Whatever goes wrong before the head has left becomes a 500; whatever goes wrong
+later sets `cut`, and the connection then ends in a way that no client takes for a complete answer. An answer is refused,
+never repaired: a field with a line break in it is an error that names the field.
+
+Owner: the runner that calls the application. `write` and start_response may be called from another thread only while the
+application's call lasts; afterwards they raise.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_SIZE, PyList_GET_ITEM
+from cpython.ref cimport PyObject
+from libc.string cimport memcpy
+
+from potstill.core.poll cimport clock_ns, wait_writable
+from potstill.core.stats cimport add
+from potstill.core.transport cimport Transport
+from potstill.core.workspace cimport Workspace
+
+import io
+import os
+import stat
+import sys
+from http import HTTPStatus
+
+cdef extern from "Python.h":
+    int PyUnicode_KIND(object text)
+    const unsigned char *PyUnicode_1BYTE_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+
+cdef extern from "<stdio.h>" nogil:
+    int snprintf(char *into, size_t size, const char *format, ...)
+
+cdef enum:
+    STATUS_LINES_MAX = 256             # status texts remembered; an application that invents more gets them rendered anew
+    JOINED_BYTES_MAX = 32768           # a body up to so long is copied behind its head, and both leave in one call
+    LENGTH_DIGITS_MAX = 18
+
+cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
+
+cdef unsigned char[256] TOKEN          # octets of a field name (RFC 9110 section 5.6.2)
+cdef unsigned char[256] TEXT           # octets of a field value (RFC 9110 section 5.5)
+
+
+cdef void _fill_tables():
+    cdef int octet
+    for octet in range(256):
+        TOKEN[octet] = 0
+        TEXT[octet] = octet == 9 or (octet >= 32 and octet != 127)
+    for octet in b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
+        TOKEN[octet] = 1
+
+
+_fill_tables()
+
+
+@cython.final
+cdef class StatusLine:
+    """A status text of the application, checked and rendered once."""
+
+
+@cython.final
+cdef class ResponseOptions:
+    """What is the same for every answer of an engine."""
+
+    def __cinit__(self, str server_header, long long memory_max, double write_timeout_s, long long min_rate, log):
+        self.server_line = f"Server: {server_header}\r\n".encode("latin-1") if server_header else b""
+        self.memory_max = memory_max
+        self.write_timeout_ns = <long long>(write_timeout_s * 1e9)
+        self.min_rate = min_rate
+        self.log = log
+
+
+@cython.final
+cdef class FileWrapper:
+    """`wsgi.file_wrapper` (PEP 3333): an iterable over a file that the server may send by better means.
+
+    Args:
+        filelike: an object with read(size); close() is passed on when it has one.
+        blksize: octets a read, where it is read.
+    """
+
+    def __init__(self, filelike, blksize=8192):
+        self.filelike = filelike
+        self.blksize = blksize
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        block = self.filelike.read(self.blksize)
+        if not block:
+            raise StopIteration
+        return block
+
+    def close(self):
+        close = getattr(self.filelike, "close", None)
+        if close is not None:
+            close()
+
+
+@cython.final
+@cython.freelist(32)
+@cython.no_gc                          # a cycle through environ is broken when the response has ended
+cdef class Exchange:
+    """The start_response of one request, and the response that becomes of it."""
+
+    # The application's half
+
+    def __call__(self, status, headers, exc_info=None):
+        """start_response (PEP 3333): returns write().
+
+        Raises AssertionError when called twice without exc_info, TypeError or ValueError for a status or a field that
+        must not be sent, and exc_info's own exception once the head has left.
+        """
+        if exc_info is not None:
+            try:
+                if self.head_sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None        # PEP 3333: no cycle through the traceback
+        elif self.started:
+            raise AssertionError("start_response was called twice without exc_info (PEP 3333)")
+        if self.workspace is None:
+            raise RuntimeError("start_response was called after its request had ended")
+        self.started = False
+        self._render(status, headers)
+        self.started = True
+        return self.write
+
+    def write(self, data, /):
+        """Send body octets at once (PEP 3333, "The write() Callable")."""
+        if self.workspace is None:
+            raise RuntimeError("write() was called after its request had ended")
+        if not self.started:
+            raise AssertionError("write() was called before start_response")
+        self._send_body(data, -1)
+
+    # The runner's half
+
+    cdef void respond(self, object application, Workspace workspace) noexcept:
+        """Call the application and send its answer. Nothing that it does comes out of here."""
+        self.workspace = workspace
+        workspace.output_size = 0
+        try:
+            try:
+                self._call(application)
+            except BaseException:      # SystemExit and KeyboardInterrupt of a view end its request, not the server
+                self._fail()
+        except BaseException:
+            self.cut = True            # the report itself failed; there is nobody left to tell
+        self.workspace = None
+
+    cdef int _call(self, object application) except -1:
+        result = application(self.environ, self)
+        try:
+            self._send_result(result)
+            self._finish()
+        except BaseException:
+            self._fail()
+        finally:
+            if type(result) is not list:
+                self._close_result(result)
+        return 0
+
+    cdef int _send_result(self, object result) except -1:
+        if type(result) is list or type(result) is tuple:
+            return self._send_sequence(result)
+        if type(result) is FileWrapper and self._send_file(<FileWrapper>result):
+            return 0
+        if isinstance(result, (bytes, str)):
+            raise TypeError(f"the application returned {type(result).__name__}; return a list of bytes, [body]")
+        if hasattr(type(result), "__len__") and len(result) == 1:
+            # PEP 3333: an iterable of one element tells how long the body is.
+            for chunk in result:
+                return self._send_body(chunk, len(chunk) if isinstance(chunk, bytes) else -1)
+        return self._send_iterable(result, -1)
+
+    cdef int _send_sequence(self, object result) except -1:
+        """A list or tuple: all of it is there, so its length is known before its first octet leaves."""
+        cdef long long total = 0
+        if len(result) == 1:
+            chunk = result[0]
+            return self._send_body(chunk, len(chunk) if type(chunk) is bytes else -1)
+        for chunk in result:
+            if not isinstance(chunk, bytes):
+                raise TypeError(_not_bytes(chunk))
+            total += len(chunk)
+        if total <= JOINED_BYTES_MAX:
+            return self._send_body(b"".join(result), total)
+        return self._send_iterable(result, total)
+
+    cdef int _send_iterable(self, object result, long long total) except -1:
+        for chunk in result:
+            self._send_body(chunk, total)
+            if self.transport.lost or self.overrun:
+                break
+            if self.head_sent and self.framing == FRAMED_NONE:
+                break                  # HEAD, 204, 304: what would follow goes nowhere
+        return 0
+
+    cdef bint _send_file(self, FileWrapper wrapper) except -1:
+        """True when the file was sent as a file; False when it has to be read."""
+        cdef long long offset, size
+        filelike = wrapper.filelike
+        # Nothing but plain binary files: a GzipFile has a descriptor too, of other octets than it would read.
+        raw = filelike.raw if type(filelike) in (io.BufferedReader, io.BufferedRandom) else filelike
+        if type(raw) is not io.FileIO or not self.started:
+            return False
+        facts = os.fstat(raw.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            return False
+        offset = filelike.tell()
+        size = max(facts.st_size - offset, 0)
+        if self.declared >= 0:
+            size = min(size, self.declared)
+        if size <= JOINED_BYTES_MAX:
+            self._send_body(os.pread(raw.fileno(), size, offset), size)
+            return True
+        if not self.head_sent:
+            self._begin(size)
+        if self.framing == FRAMED_NONE:
+            self._flush_output()
+            return True
+        if self.framing == FRAMED_CHUNKED:
+            return False               # write() came first, and has begun a chunked body
+        self.transport.send_file(self.workspace.output, self.workspace.output_size, raw.fileno(), offset, size)
+        self.workspace.output_size = 0
+        self.body_sent += size
+        return True
+
+    # The body
+
+    cdef int _send_body(self, object chunk, long long total) except -1:
+        """Frame and send one piece; `total` is the whole body's size where that is known before the head leaves."""
+        cdef Workspace workspace = self.workspace
+        cdef const char *data
+        cdef Py_ssize_t size
+        cdef char[20] line
+        cdef bint chunked
+        if not isinstance(chunk, bytes):
+            raise TypeError(_not_bytes(chunk))
+        if not self.started:
+            raise AssertionError("the application sent a body before it called start_response")
+        data = PyBytes_AS_STRING(chunk)
+        size = PyBytes_GET_SIZE(chunk)
+        if size == 0:
+            return 0                   # PEP 3333: the head waits for the first octet that is not nothing
+        if not self.head_sent:
+            self._begin(total)
+        if self.framing == FRAMED_NONE:
+            return self._flush_output()
+        if self.framing == FRAMED_LENGTH and size > self.declared - self.body_sent:
+            self.overrun = True
+            size = self.declared - self.body_sent
+        chunked = self.framing == FRAMED_CHUNKED
+        if chunked:
+            workspace.put(line, snprintf(line, sizeof(line), b"%zx\r\n", size))
+        self.body_sent += size
+        if workspace.output_size + size <= JOINED_BYTES_MAX:
+            workspace.put(data, size)
+            if chunked:
+                workspace.put(b"\r\n", 2)
+            self._flush_output()
+        else:
+            self.transport.send_pieces(workspace.output, workspace.output_size, chunk, data, size,
+                                       b"\r\n", 2 if chunked else 0)
+            workspace.output_size = 0
+        if self.transport.queued > self.options.memory_max:
+            self._wait_for_client()
+        return 0
+
+    cdef int _flush_output(self) except -1:
+        if self.workspace.output_size:
+            self.transport.send(self.workspace.output, self.workspace.output_size)
+            self.workspace.output_size = 0
+        return 0
+
+    cdef int _wait_for_client(self) except -1:
+        """The client is behind by more than may be kept for it: wait, under the write timeout and the minimum rate."""
+        cdef Transport transport = self.transport
+        cdef long long begun = clock_ns()
+        cdef long long sent_before = transport.sent
+        cdef long long sent = transport.sent
+        cdef long long progress = begun
+        cdef long long now
+        cdef int fd = transport.fd
+        while transport.queued > self.options.memory_max // 2 and not transport.lost:
+            with nogil:
+                wait_writable(fd, 1000)
+            transport.flush()
+            now = clock_ns()
+            if transport.sent != sent:
+                sent = transport.sent
+                progress = now
+            if now - progress > self.options.write_timeout_ns:
+                raise TimeoutError("the client took no octet of the response within --write-timeout")
+            if now - begun > RATE_GRACE_NS and (sent - sent_before) < self.options.min_rate * (now - begun) // 10**9:
+                raise TimeoutError("the client takes the response at less than --min-rate")
+        return 0
+
+    # The head
+
+    cdef int _render(self, object status, object headers) except -1:
+        """Check status and fields, and write them into the output buffer. A later call starts over."""
+        cdef Workspace workspace = self.workspace
+        cdef StatusLine line
+        cdef Py_ssize_t i
+        self.declared = -1
+        self.has_date = self.has_server = False
+        workspace.output_size = 0
+        line = <StatusLine>workspace.status_lines.get(status) if type(status) is str else None
+        if line is None:
+            line = _status_line(status)
+            if len(workspace.status_lines) < STATUS_LINES_MAX:
+                workspace.status_lines[status] = line
+        self.code = line.code
+        workspace.put(PyBytes_AS_STRING(line.line), PyBytes_GET_SIZE(line.line))
+        if not isinstance(headers, list):
+            raise TypeError(f"response headers must be a list of tuples, not {type(headers).__name__} (PEP 3333)")
+        for i in range(PyList_GET_SIZE(headers)):
+            field = <object>PyList_GET_ITEM(headers, i)
+            if not isinstance(field, tuple) or len(field) != 2:
+                raise TypeError(f"a response header must be a tuple (name, value), not {field!r}")
+            self._put_field((<tuple>field)[0], (<tuple>field)[1])
+        return 0
+
+    cdef int _put_field(self, object name, object value) except -1:
+        cdef Py_ssize_t name_size, value_size, i
+        cdef const unsigned char *octets
+        cdef unsigned char fair = 1
+        cdef char *into
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"name and value of response header {name!r} must be str, not "
+                            f"{type(name).__name__} and {type(value).__name__}")
+        name_size = PyUnicode_GET_LENGTH(name)
+        value_size = PyUnicode_GET_LENGTH(value)
+        if PyUnicode_KIND(name) != 1 or name_size == 0:
+            raise ValueError(f"response header {name!r} is not a field name (RFC 9110 section 5.1)")
+        octets = PyUnicode_1BYTE_DATA(name)
+        for i in range(name_size):
+            fair &= TOKEN[octets[i]]
+        if not fair:
+            raise ValueError(f"response header {name!r} is not a field name (RFC 9110 section 5.1)")
+        if PyUnicode_KIND(value) != 1:
+            raise ValueError(f"response header {name!r} has a value that is not latin-1: {value!r} (PEP 3333)")
+        octets = PyUnicode_1BYTE_DATA(value)
+        for i in range(value_size):
+            fair &= TEXT[octets[i]]
+        if not fair:
+            raise ValueError(f"response header {name!r} has a control character in its value: {value!r} "
+                             "(RFC 9110 section 5.5)")
+        if self._put_special(name, value):
+            return 0
+        into = self.workspace.room(name_size + value_size + 4)
+        memcpy(into, PyUnicode_1BYTE_DATA(name), name_size)
+        into += name_size
+        into[0] = c":"
+        into[1] = c" "
+        memcpy(into + 2, octets, value_size)
+        into += value_size + 2
+        into[0] = c"\r"
+        into[1] = c"\n"
+        self.workspace.output_size += name_size + value_size + 4
+        return 0
+
+    cdef bint _put_special(self, object name, object value) except -1:
+        """What a field means for the framing. True when it is not to be written as it stands."""
+        cdef const unsigned char *octets = PyUnicode_1BYTE_DATA(name)
+        cdef Py_ssize_t size = PyUnicode_GET_LENGTH(name)
+        if size == 4:
+            self.has_date |= _same(octets, b"date", 4)
+        elif size == 6:
+            self.has_server |= _same(octets, b"server", 6)
+        elif size == 14 and _same(octets, b"content-length", 14):
+            if self.declared >= 0:
+                raise ValueError("response header 'Content-Length' was given twice")
+            self.declared = _length(value)
+            if self.code < 200 or self.code == 204:
+                self.declared = -1
+                return True            # RFC 9110 section 8.6: must not be sent with 1xx and 204
+        elif size == 10 and _same(octets, b"connection", 10):
+            if value.strip().lower() != "close":
+                raise ValueError(f"response header 'Connection' may only be 'close', not {value!r} (PEP 3333)")
+            self.keep_alive = False
+            return True                # written once, by _begin
+        elif _hop_by_hop(octets, size):
+            raise ValueError(f"response header {name!r} is hop-by-hop: the server's business (PEP 3333)")
+        return False
+
+    cdef int _begin(self, long long total) except -1:
+        """Complete the head: who answers, when, how the body is framed, and whether the connection goes on."""
+        cdef Workspace workspace = self.workspace
+        cdef bytes server_line = self.options.server_line
+        cdef char[48] line
+        if not self.has_server:
+            workspace.put(PyBytes_AS_STRING(server_line), PyBytes_GET_SIZE(server_line))
+        if not self.has_date:
+            workspace.put_date()
+        if self.head_only or self.code < 200 or self.code == 204 or self.code == 304:
+            self.framing = FRAMED_NONE
+        elif self.declared >= 0:
+            self.framing = FRAMED_LENGTH
+        elif total >= 0:
+            self.framing = FRAMED_LENGTH
+            self.declared = total
+            workspace.put(line, snprintf(line, sizeof(line), b"Content-Length: %lld\r\n", total))
+        elif self.minor >= 1:
+            self.framing = FRAMED_CHUNKED
+            workspace.put(b"Transfer-Encoding: chunked\r\n", 28)
+        else:
+            self.framing = FRAMED_CLOSE
+            self.keep_alive = False
+        if self.options.draining or self.code < 200:
+            self.keep_alive = False
+        if not self.keep_alive:
+            workspace.put(b"Connection: close\r\n", 19)
+        elif self.minor == 0:
+            workspace.put(b"Connection: keep-alive\r\n", 24)
+        workspace.put(b"\r\n", 2)
+        self.head_sent = True
+        return 0
+
+    # The end
+
+    cdef int _finish(self) except -1:
+        if not self.started:
+            raise AssertionError("the application returned without calling start_response")
+        if not self.head_sent:
+            self._begin(0)
+        if self.framing == FRAMED_CHUNKED:
+            self.workspace.put(b"0\r\n\r\n", 5)
+        self._flush_output()
+        if self.framing != FRAMED_LENGTH or self.transport.lost:
+            return 0
+        if self.overrun:
+            self.keep_alive = False
+            self._report(f"more octets than the Content-Length of {self.declared} in the answer to", None)
+        elif self.body_sent < self.declared:
+            self.cut = True
+            self._report(f"{self.body_sent} octets instead of the Content-Length of {self.declared} "
+                         "in the answer to", None)
+        return 0
+
+    cdef void _close_result(self, object result) noexcept:
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            self._report("exception in close() of the answer to", error)
+
+    cdef void _fail(self) noexcept:
+        """An exception has come out of the application: a 500 where nothing has left yet, else a cut connection."""
+        self._report("exception in", sys.exception())
+        add(&self.workspace.counters.failures, 1)
+        if self.head_sent:
+            if self.framing != FRAMED_LENGTH or self.body_sent < self.declared:
+                self.cut = True
+            self.keep_alive = False
+            return
+        try:
+            self._render("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
+            self.started = True
+            self.keep_alive = False
+            self._send_body(b"500 Internal Server Error\n", 26)
+            if self.framing == FRAMED_NONE:
+                self._flush_output()
+        except BaseException:
+            self.cut = True
+
+    cdef void _report(self, str what, object error) noexcept:
+        """One line of the error log that names the request."""
+        try:
+            self.options.log.error(
+                "%s %s %s from %s:%s", what, self.environ.get("REQUEST_METHOD"), self.environ.get("REQUEST_URI"),
+                self.remote_addr, self.remote_port, exc_info=error)
+        except BaseException:
+            pass                       # a log that fails must not take the answer with it
+
+
+cdef str _not_bytes(object chunk):
+    return f"the body must be made of bytes, not {type(chunk).__name__} (PEP 3333)"
+
+
+cdef StatusLine _status_line(object status):
+    """RFC 9112 section 4: three digits, a space, a reason without control characters."""
+    if not isinstance(status, str):
+        raise TypeError(f"status must be str, not {type(status).__name__} (PEP 3333)")
+    digits = status[:3]
+    if not (len(status) >= 4 and status[3] == " " and digits.isascii() and digits.isdigit() and digits >= "100"):
+        raise ValueError(f"status must look like '200 OK', not {status!r} (PEP 3333)")
+    if any(not (character == "\t" or " " <= character <= "~" or "\x80" <= character <= "\xff") for character in status):
+        raise ValueError(f"status has a character that must not be sent: {status!r} (RFC 9112 section 4)")
+    cdef StatusLine line = StatusLine.__new__(StatusLine)
+    line.code = int(digits)
+    line.line = f"HTTP/1.1 {status}\r\n".encode("latin-1")
+    return line
+
+
+cdef long long _length(object value) except -1:
+    digits = value.strip(" \t")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= LENGTH_DIGITS_MAX):
+        raise ValueError(f"response header 'Content-Length' is not a length: {value!r} (RFC 9110 section 8.6)")
+    return int(digits)
+
+
+cdef bint _same(const unsigned char *octets, const char *lower, Py_ssize_t size) noexcept:
+    """Whether a token equals a lower-case name without "-" being mistaken for another octet."""
+    cdef Py_ssize_t i
+    for i in range(size):
+        if octets[i] != <unsigned char>lower[i] and octets[i] + 32 != <unsigned char>lower[i]:
+            return False
+    return True
+
+
+cdef bint _hop_by_hop(const unsigned char *octets, Py_ssize_t size) noexcept:
+    """RFC 2616 section 13.5.1, as PEP 3333 cites it; Connection is looked at elsewhere."""
+    if size == 2:
+        return _same(octets, b"te", 2)
+    if size == 7:
+        return _same(octets, b"upgrade", 7) or _same(octets, b"trailer", 7)
+    if size == 8:
+        return _same(octets, b"trailers", 8)
+    if size == 10:
+        return _same(octets, b"keep-alive", 10)
+    if size == 16:
+        return _same(octets, b"proxy-connection", 16)
+    if size == 17:
+        return _same(octets, b"transfer-encoding", 17)
+    if size == 18:
+        return _same(octets, b"proxy-authenticate", 18)
+    if size == 19:
+        return _same(octets, b"proxy-authorization", 19)
+    return False
+
+
+def reason_phrase(int code):
+    """The reason of a status code, "Unknown" for one that RFC 9110 does not know."""
+    try:
+        return HTTPStatus(code).phrase
+    except ValueError:
+        return "Unknown"

@@ -1,0 +1,605 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Who works and on what: engine.md, rules 1 to 6, without the GIL and without Python.
+
+A slot with news stands in the ready line; a whole request that found no free seat stands in the backlog. A thread that
+holds the GIL asks `schedule_next` for a slot, handles it, and says with its next question what became of it. When there
+is nothing to do it either takes the poller's chair, of which there is one, or parks; both happen in `schedule_wait`,
+without the GIL. Nothing that was taken from a line ever waits for the GIL.
+
+Lines are pairs. Requests of connections whose last request was quick have a queue of their own, and the two queues share
+the time evenly while both have something waiting: a view of a microsecond does not stand behind sixty-four of a
+millisecond, and neither starves the other.
+
+`target` is how many threads may be awake. It starts at one, because one thread is fastest while nothing blocks. The watch
+raises it when work waits and no exchange ends, at once when the processor is idle meanwhile (the runners are blocked),
+after some patience when it is busy (they compute: more threads would only fight for the GIL), and lowers it when the GIL
+is what limits. A thread beyond the seats never calls the application: it accepts, reads, writes and keeps time.
+
+Locking: one mutex, held for moments, taken with or without the GIL; nobody waits for the GIL while holding it.
+"""
+
+from libc.string cimport memset
+from posix.time cimport CLOCK_MONOTONIC, timespec
+from posix.unistd cimport close
+
+from potstill.core.poll cimport (
+    EVENTS_MAX,
+    NOTE_BROKEN,
+    NOTE_DRAIN,
+    NOTE_EXPIRED,
+    NOTE_PEER_CLOSED,
+    NOTE_READABLE,
+    NOTE_RESUME,
+    NOTE_RUN,
+    NOTE_WRITABLE,
+    clock_ns,
+    event_t,
+    poll_add,
+    poll_open,
+    poll_ready,
+    poll_wait,
+    process_cpu_ns,
+    wake_hush,
+    wake_open,
+    wake_ring,
+)
+from potstill.core.slots cimport (
+    LIST_BODY,
+    LIST_HEAD,
+    LIST_IDLE,
+    LIST_NONE,
+    LIST_WRITE,
+    LISTS,
+    list_append,
+    list_remove,
+    queue_pop,
+    queue_push,
+    slab_find,
+    slab_free,
+    slab_give,
+    slab_take,
+    slot_t,
+)
+from potstill.core.stats cimport counters_t, load
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_condattr_t:
+        pass
+    int pthread_mutex_init(pthread_mutex_t *mutex, void *attributes)
+    int pthread_mutex_lock(pthread_mutex_t *mutex)
+    int pthread_mutex_unlock(pthread_mutex_t *mutex)
+    int pthread_mutex_destroy(pthread_mutex_t *mutex)
+    int pthread_condattr_init(pthread_condattr_t *attributes)
+    int pthread_condattr_setclock(pthread_condattr_t *attributes, int clock)
+    int pthread_condattr_destroy(pthread_condattr_t *attributes)
+    int pthread_cond_init(pthread_cond_t *cond, pthread_condattr_t *attributes)
+    int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+    int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const timespec *until)
+    int pthread_cond_signal(pthread_cond_t *cond)
+    int pthread_cond_broadcast(pthread_cond_t *cond)
+    int pthread_cond_destroy(pthread_cond_t *cond)
+
+cdef enum:
+    LINGER_TICKS = 5                   # the watch stays up so long after the last exchange
+    PATIENCE_TICKS = 15                # three switch intervals of the GIL: how long runners may compute unaided
+    CALM_TICKS = 1000                  # without need, one thread fewer
+
+cdef long long LOOK_AROUND_NS = 1_000_000         # the poller is asked at least so often, however much is ready
+cdef long long TICK_NS = 1_000_000                # of the watch
+cdef long long WINDOW_NS = 20_000_000
+
+cdef long long NEVER = 0x7FFFFFFFFFFFFFFF
+cdef unsigned long long WAKE_TOKEN = 0xFFFFFFFFFFFFFFFF
+
+
+# Life
+
+cdef int schedule_open(schedule_t *schedule, int seats, counters_t *counters) noexcept nogil:
+    """An empty schedule for `seats` runners and one thread more; 0 or a negative errno."""
+    cdef pthread_condattr_t monotonic
+    memset(schedule, 0, sizeof(schedule_t))
+    schedule.seats = seats
+    schedule.threads = seats + 1
+    schedule.target = 1
+    schedule.awake = seats + 1         # every thread is awake when it starts; all but one will park
+    schedule.watch_asleep = False
+    schedule.counters = counters
+    pthread_mutex_init(&schedule.lock, NULL)
+    pthread_condattr_init(&monotonic)
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC)
+    pthread_cond_init(&schedule.work, NULL)
+    pthread_cond_init(&schedule.alarm, &monotonic)
+    pthread_condattr_destroy(&monotonic)
+    schedule.poller = poll_open()
+    schedule.wake = wake_open()
+    if schedule.poller < 0:
+        return schedule.poller
+    if schedule.wake < 0:
+        return schedule.wake
+    schedule.now_ns = schedule_clock(schedule)
+    return poll_add(schedule.poller, schedule.wake, WAKE_TOKEN, True)
+
+
+cdef void schedule_close(schedule_t *schedule) noexcept nogil:
+    """Free what it owns. No thread may be in it any more."""
+    if schedule.poller > 0:
+        close(schedule.poller)
+    if schedule.wake > 0:
+        close(schedule.wake)
+    slab_free(&schedule.slab)
+    pthread_cond_destroy(&schedule.alarm)
+    pthread_cond_destroy(&schedule.work)
+    pthread_mutex_destroy(&schedule.lock)
+
+
+cdef long long schedule_clock(schedule_t *schedule) noexcept nogil:
+    return clock_ns() + schedule.skew_ns
+
+
+# What a thread does next
+
+cdef slot_t *schedule_next(schedule_t *schedule, runner_t *me) noexcept nogil:
+    """Settle the slot in hand and take another. With the GIL; never blocks.
+
+    NULL: there is nothing for this thread, and me.must says what to do instead, in schedule_wait.
+    """
+    cdef slot_t *slot
+    cdef bint polled = False
+    pthread_mutex_lock(&schedule.lock)
+    _settle(schedule, me)
+    while True:
+        if schedule.ended:
+            me.must = MUST_END
+            break
+        if schedule.awake > schedule.target:
+            _park(schedule, me)
+            break
+        if not schedule.chair and not polled and schedule.now_ns - schedule.polled_ns > LOOK_AROUND_NS:
+            _poll_briefly(schedule)
+            polled = True
+        slot = _take(schedule, me)
+        if slot != NULL:
+            if schedule.awake < schedule.target:
+                _wake_one(schedule)
+            pthread_mutex_unlock(&schedule.lock)
+            return slot
+        if schedule.chair:
+            _park(schedule, me)
+            break
+        if polled:
+            _leave_seat(schedule, me)
+            schedule.chair = True
+            me.must = MUST_POLL
+            break
+        _poll_briefly(schedule)
+        polled = True
+    pthread_mutex_unlock(&schedule.lock)
+    return NULL
+
+
+cdef void schedule_wait(schedule_t *schedule, runner_t *me) noexcept nogil:
+    """Do what me.must says: block in the poller, or be parked. Without the GIL."""
+    cdef event_t[EVENTS_MAX] events
+    cdef int timeout_ms, count
+    pthread_mutex_lock(&schedule.lock)
+    if me.must == MUST_POLL and _anything_to_take(schedule):
+        schedule.chair = False         # it came between the question and this answer, and nobody rang for it
+    elif me.must == MUST_POLL:
+        timeout_ms = _timeout_ms(schedule)
+        schedule.waiting = True
+        pthread_mutex_unlock(&schedule.lock)
+        count = poll_wait(schedule.poller, events, timeout_ms)
+        pthread_mutex_lock(&schedule.lock)
+        schedule.waiting = False
+        schedule.chair = False
+        _look(schedule, events, count)
+    elif me.must == MUST_PARK:
+        while schedule.tokens == 0 and not schedule.ended:
+            pthread_cond_wait(&schedule.work, &schedule.lock)
+        if schedule.tokens > 0:
+            schedule.tokens -= 1
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef slot_t *_take(schedule_t *schedule, runner_t *me) noexcept nogil:
+    """From the backlog first (rule 6), but only with a seat; then from the ready line."""
+    cdef bint may_run = me.seat or schedule.running < schedule.seats
+    cdef slot_t *slot = NULL
+    if may_run and schedule.backlog.queues[0].count + schedule.backlog.queues[1].count:
+        me.line = &schedule.backlog
+        slot = _pop(me.line)
+    if slot == NULL:
+        me.line = &schedule.ready
+        slot = _pop(me.line)
+        if slot == NULL:
+            return NULL
+        slot.notes |= slot.again       # what came while it stood in line
+        slot.again = 0
+    if may_run and not me.seat:
+        me.seat = True
+        schedule.running += 1
+    me.slot = slot
+    me.slow = slot.slow
+    return slot
+
+
+cdef bint _anything_to_take(schedule_t *schedule) noexcept nogil:
+    """Whether a thread without a seat would find something in the lines."""
+    if schedule.ready.queues[0].count + schedule.ready.queues[1].count:
+        return True
+    return schedule.running < schedule.seats and \
+        schedule.backlog.queues[0].count + schedule.backlog.queues[1].count > 0
+
+
+cdef slot_t *_pop(line_t *line) noexcept nogil:
+    cdef int which
+    if line.queues[0].count and line.queues[1].count:
+        which = 0 if line.spent_ns[0] <= line.spent_ns[1] else 1
+    else:
+        which = 0 if line.queues[0].count else 1
+        line.spent_ns[0] = line.spent_ns[1] = 0
+    return queue_pop(&line.queues[which])
+
+
+cdef void _push(schedule_t *schedule, line_t *line, slot_t *slot) noexcept nogil:
+    slot.queued_ns = schedule.now_ns
+    queue_push(&line.queues[1 if slot.slow else 0], slot)
+
+
+cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
+    """What becomes of the slot that this thread had in hand."""
+    cdef slot_t *slot = me.slot
+    cdef unsigned int again
+    if slot == NULL:
+        return
+    me.slot = NULL
+    if me.now_ns > schedule.now_ns:
+        schedule.now_ns = me.now_ns
+    me.line.spent_ns[1 if me.slow else 0] += me.spent_ns
+    again = slot.again
+    slot.again = 0
+    if me.then == THEN_END:
+        list_remove(schedule.lists, slot)
+        schedule.connections -= not slot.listener
+        slab_give(&schedule.slab, slot)
+        return
+    if me.then == THEN_BACKLOG:
+        slot.again = again             # to be looked at when its answer has been made
+        slot.notes = NOTE_RUN
+        _push(schedule, &schedule.backlog, slot)
+        return
+    if me.then == THEN_GO_ON:
+        slot.notes = again | NOTE_RESUME
+        _push(schedule, &schedule.ready, slot)
+        return
+    _arm(schedule, slot, me.list)
+    if again & me.relevant:
+        slot.notes = again
+        _push(schedule, &schedule.ready, slot)
+        return
+    slot.busy = False
+    if schedule.draining and me.list == LIST_IDLE:
+        slot.busy = True
+        slot.notes = NOTE_DRAIN
+        _push(schedule, &schedule.ready, slot)
+
+
+cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
+    """Give the slot the deadline of its phase. A head's counts from its first byte: it is never put off."""
+    if list == LIST_HEAD and slot.list == LIST_HEAD:
+        return
+    list_remove(schedule.lists, slot)
+    if list == LIST_NONE:
+        return
+    list_append(schedule.lists, list, slot, schedule.now_ns + schedule.timeouts_ns[list])
+    if schedule.waiting and slot.deadline_ns < schedule.waiting_until_ns:
+        wake_ring(schedule.wake)
+
+
+cdef void _leave_seat(schedule_t *schedule, runner_t *me) noexcept nogil:
+    if me.seat:
+        me.seat = False
+        schedule.running -= 1
+
+
+cdef void _park(schedule_t *schedule, runner_t *me) noexcept nogil:
+    _leave_seat(schedule, me)
+    schedule.awake -= 1
+    schedule.parked += 1
+    me.must = MUST_PARK
+    if schedule.waiting and _anything_to_take(schedule):
+        wake_ring(schedule.wake)       # what it leaves behind falls to the thread in the poller
+
+
+cdef void _wake_one(schedule_t *schedule) noexcept nogil:
+    if schedule.parked > 0:
+        schedule.parked -= 1
+        schedule.awake += 1
+        schedule.tokens += 1
+        pthread_cond_signal(&schedule.work)
+
+
+# The poller
+
+cdef void _poll_briefly(schedule_t *schedule) noexcept nogil:
+    """Ask the poller without waiting; the chair is free, and is ours for the moment that the lock is not."""
+    cdef event_t[EVENTS_MAX] events
+    cdef int count
+    schedule.chair = True
+    pthread_mutex_unlock(&schedule.lock)
+    count = poll_wait(schedule.poller, events, 0)
+    pthread_mutex_lock(&schedule.lock)
+    schedule.chair = False
+    _look(schedule, events, count)
+
+
+cdef void _look(schedule_t *schedule, event_t *events, int count) noexcept nogil:
+    """Put what the poller found, and what has expired, on the ready line; leave notes for what is busy."""
+    cdef slot_t *slot
+    cdef unsigned int notes
+    cdef int i
+    schedule.now_ns = schedule.polled_ns = schedule_clock(schedule)
+    for i in range(count):
+        if events[i].token == WAKE_TOKEN:
+            wake_hush(schedule.wake)
+            continue
+        slot = slab_find(&schedule.slab, events[i].token)
+        if slot == NULL:
+            continue                   # its connection has ended meanwhile
+        notes = events[i].notes
+        if slot.busy:
+            slot.again |= notes
+        elif notes != NOTE_WRITABLE or slot.list == LIST_WRITE:
+            slot.busy = True
+            slot.notes = notes
+            _push(schedule, &schedule.ready, slot)
+    for i in range(LISTS):
+        _expire(schedule, i)
+
+
+cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
+    cdef slot_t *slot = schedule.lists[list].first
+    while slot != NULL and slot.deadline_ns <= schedule.now_ns:
+        list_remove(schedule.lists, slot)
+        if not slot.busy:
+            slot.busy = True
+            slot.notes = NOTE_EXPIRED
+            _push(schedule, &schedule.ready, slot)
+        elif list == LIST_HEAD:
+            # Being read at this moment, but a head's time is not to be prolonged by that.
+            slot.again |= NOTE_EXPIRED
+        slot = schedule.lists[list].first
+
+
+cdef long long _first_deadline(schedule_t *schedule) noexcept nogil:
+    cdef long long first = NEVER
+    cdef slot_t *slot
+    cdef int i
+    for i in range(LISTS):
+        slot = schedule.lists[i].first
+        if slot != NULL and slot.deadline_ns < first:
+            first = slot.deadline_ns
+    return first
+
+
+cdef int _timeout_ms(schedule_t *schedule) noexcept nogil:
+    """How long the poller may block: for ever where nothing has a deadline."""
+    cdef long long left
+    schedule.waiting_until_ns = _first_deadline(schedule)
+    if schedule.waiting_until_ns == NEVER:
+        return -1
+    left = schedule.waiting_until_ns - schedule_clock(schedule)
+    if left <= 0:
+        return 0
+    return <int>min(left // 1_000_000 + 1, <long long>3_600_000)
+
+
+# Slots from outside of the line
+
+cdef slot_t *schedule_admit(schedule_t *schedule, bint listener) noexcept nogil:
+    """A slot for a new connection or listener, busy in its caller's hands; NULL when there is no memory."""
+    cdef slot_t *slot
+    pthread_mutex_lock(&schedule.lock)
+    slot = slab_take(&schedule.slab)
+    if slot != NULL:
+        slot.busy = True
+        slot.listener = listener
+        schedule.connections += not listener
+    pthread_mutex_unlock(&schedule.lock)
+    return slot
+
+
+cdef void schedule_enter(schedule_t *schedule, slot_t *slot, unsigned int notes) noexcept nogil:
+    """Put a slot that was just admitted on the ready line."""
+    pthread_mutex_lock(&schedule.lock)
+    slot.notes = notes
+    _push(schedule, &schedule.ready, slot)
+    if schedule.waiting:
+        wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef void schedule_note(schedule_t *schedule, slot_t *slot, unsigned int notes) noexcept nogil:
+    """Leave a note for a slot as the poller would."""
+    pthread_mutex_lock(&schedule.lock)
+    if slot.busy:
+        slot.again |= notes
+    else:
+        slot.busy = True
+        slot.notes = notes
+        _push(schedule, &schedule.ready, slot)
+        if schedule.waiting:
+            wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef void schedule_forget(schedule_t *schedule, slot_t *slot) noexcept nogil:
+    """Give up a slot that its caller holds and that stands in no line."""
+    pthread_mutex_lock(&schedule.lock)
+    list_remove(schedule.lists, slot)
+    schedule.connections -= not slot.listener
+    slab_give(&schedule.slab, slot)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil:
+    """Its request is whole: the deadline for sending it no longer counts."""
+    pthread_mutex_lock(&schedule.lock)
+    list_remove(schedule.lists, slot)
+    slot.again &= ~<unsigned int>NOTE_EXPIRED
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef int schedule_drain(schedule_t *schedule) noexcept nogil:
+    """From now on a connection ends when it becomes idle; those that are idle are sent to end now. Their number."""
+    cdef slot_t *slot
+    cdef slot_t *after
+    cdef int count = 0
+    pthread_mutex_lock(&schedule.lock)
+    schedule.draining = True
+    slot = schedule.lists[LIST_IDLE].first
+    while slot != NULL:
+        after = slot.after
+        if not slot.busy:
+            slot.busy = True
+            slot.notes = NOTE_DRAIN
+            _push(schedule, &schedule.ready, slot)
+            count += 1
+        slot = after
+    wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+    return count
+
+
+cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil:
+    pthread_mutex_lock(&schedule.lock)
+    schedule.skew_ns += by_ns
+    wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef void schedule_end(schedule_t *schedule) noexcept nogil:
+    """Send all threads home, from wherever they wait."""
+    pthread_mutex_lock(&schedule.lock)
+    schedule.ended = True
+    pthread_cond_broadcast(&schedule.work)
+    pthread_cond_signal(&schedule.alarm)
+    wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+# The watch
+
+cdef struct watch_t:
+    long long exchanges, tick_ns, tick_cpu_ns
+    long long window_ns, window_cpu_ns
+    int idle_ticks, stuck_ticks, calm_ticks
+    bint always_waiting                # at every tick of this window
+
+
+cdef void schedule_wake_watch(schedule_t *schedule) noexcept nogil:
+    """A runner is about to enter the application while the watch sleeps."""
+    pthread_mutex_lock(&schedule.lock)
+    pthread_cond_signal(&schedule.alarm)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef void schedule_watch(schedule_t *schedule) noexcept nogil:
+    """The life of the watch: ticks while runners are in the application, sleeps without a clock when they are not."""
+    cdef watch_t watch
+    cdef timespec until
+    cdef long long at
+    memset(&watch, 0, sizeof(watch))
+    pthread_mutex_lock(&schedule.lock)
+    while not schedule.ended:
+        if watch.idle_ticks > LINGER_TICKS:
+            schedule.watch_asleep = True
+            # A runner that entered just before it could see the flag is found by this look; a later one rings.
+            if not _inside(schedule):
+                pthread_cond_wait(&schedule.alarm, &schedule.lock)
+            schedule.watch_asleep = False
+            watch.idle_ticks = 0
+            _open_window(schedule, &watch)
+            continue
+        at = clock_ns() + TICK_NS
+        until.tv_sec = at // 1_000_000_000
+        until.tv_nsec = at % 1_000_000_000
+        pthread_cond_timedwait(&schedule.alarm, &schedule.lock, &until)
+        _tick(schedule, &watch)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef bint _inside(schedule_t *schedule) noexcept nogil:
+    cdef int i
+    for i in range(schedule.threads):
+        if load(&schedule.counters[i].application_since_ns):
+            return True
+    return False
+
+
+cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
+    cdef int i
+    for i in range(2):
+        if schedule.ready.queues[i].count or schedule.backlog.queues[i].count:
+            return True
+    if schedule.chair:
+        return False
+    return poll_ready(schedule.poller) or _first_deadline(schedule) <= schedule_clock(schedule)
+
+
+cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
+    cdef long long exchanges = 0
+    cdef long long now = clock_ns()
+    cdef long long cpu = process_cpu_ns()
+    cdef bint waits = _work_waits(schedule)
+    cdef bint inside = _inside(schedule)
+    cdef int i
+    for i in range(schedule.threads):
+        exchanges += load(&schedule.counters[i].exchanges)
+    if inside or exchanges != watch.exchanges:
+        watch.idle_ticks = 0
+    else:
+        watch.idle_ticks += 1
+    if waits and inside and exchanges == watch.exchanges:
+        watch.stuck_ticks += 1
+        # Idle processor: the runners are blocked. Busy: they compute, and another one would only take the GIL from them.
+        if (cpu - watch.tick_cpu_ns) * 2 < now - watch.tick_ns or watch.stuck_ticks >= PATIENCE_TICKS:
+            _add_runner(schedule)
+            watch.stuck_ticks = 0
+    else:
+        watch.stuck_ticks = 0
+    watch.calm_ticks = 0 if waits else watch.calm_ticks + 1
+    watch.always_waiting = watch.always_waiting and waits
+    watch.exchanges = exchanges
+    watch.tick_ns = now
+    watch.tick_cpu_ns = cpu
+    if now - watch.window_ns >= WINDOW_NS:
+        _judge_window(schedule, watch)
+
+
+cdef void _judge_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
+    """Every 20 ms: is the GIL the limit, or could more runners get more done?"""
+    cdef long long percent = (watch.tick_cpu_ns - watch.window_cpu_ns) * 100 // (watch.tick_ns - watch.window_ns)
+    if 90 <= percent <= 130:
+        # Above that, something lets the GIL go while it computes; leave it alone.
+        schedule.target = max(1, schedule.target // 2)
+    elif watch.always_waiting and percent < 85:
+        _add_runner(schedule)
+    elif watch.calm_ticks > CALM_TICKS:
+        schedule.target = max(1, schedule.target - 1)
+        watch.calm_ticks = 0
+    _open_window(schedule, watch)
+
+
+cdef void _open_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
+    watch.window_ns = watch.tick_ns = clock_ns()
+    watch.window_cpu_ns = watch.tick_cpu_ns = process_cpu_ns()
+    watch.always_waiting = True
+    watch.stuck_ticks = 0
+
+
+cdef void _add_runner(schedule_t *schedule) noexcept nogil:
+    if schedule.awake >= schedule.target and schedule.target < schedule.threads:
+        schedule.target += 1
+    if schedule.awake < schedule.target:
+        _wake_one(schedule)

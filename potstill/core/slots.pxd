@@ -1,0 +1,64 @@
+# Where the engine keeps its connections: slots that are never freed, deadline lists, and queues of slots. No locks here.
+
+from cpython.ref cimport PyObject
+
+cdef enum:
+    CHUNK_SLOTS = 256
+    CHUNKS_MAX = 4096
+
+# The deadline lists, one a phase (engine.md, rule 9). A phase's timeout is constant, so each list is in order of expiry.
+cdef enum:
+    LIST_IDLE = 0
+    LIST_HEAD = 1
+    LIST_BODY = 2
+    LIST_WRITE = 3
+    LIST_LINGER = 4
+    LIST_RETRY = 5                     # listeners that could not accept
+    LISTS = 6
+    LIST_NONE = 7
+
+cdef struct slot_t:
+    PyObject *owner                    # a Connection or a Listener; one reference is the slot's while it is in use
+    int fd                             # borrowed from the owner, for the poller
+    unsigned int index
+    unsigned int generation            # of this use: an event that is late carries an older one
+    bint in_use
+    bint listener
+    bint registered                    # with the poller
+    bint busy                          # some thread, or a queue, has it; all others leave notes
+    bint slow                          # its last request took long
+    unsigned int notes                 # why it stands in a queue
+    unsigned int again                 # what came while it was busy
+    int list                           # LIST_*
+    long long deadline_ns
+    long long queued_ns                # when it joined the queue that it is in
+    slot_t *before                     # in its deadline list
+    slot_t *after
+    slot_t *next                       # in a queue, or in the list of free slots
+
+cdef struct list_t:
+    slot_t *first
+    slot_t *last
+
+cdef struct queue_t:
+    slot_t *first
+    slot_t *last
+    long long count
+
+cdef struct slab_t:
+    slot_t *chunks[CHUNKS_MAX]         # owned; never freed before the engine ends, so that a late event finds a slot
+    unsigned int chunk_count
+    slot_t *free
+    long long used
+
+cdef slot_t *slab_take(slab_t *slab) noexcept nogil
+cdef void slab_give(slab_t *slab, slot_t *slot) noexcept nogil
+cdef slot_t *slab_find(slab_t *slab, unsigned long long token) noexcept nogil
+cdef unsigned long long slot_token(slot_t *slot) noexcept nogil
+cdef void slab_free(slab_t *slab) noexcept nogil
+
+cdef void list_append(list_t *lists, int list, slot_t *slot, long long deadline_ns) noexcept nogil
+cdef void list_remove(list_t *lists, slot_t *slot) noexcept nogil
+
+cdef void queue_push(queue_t *queue, slot_t *slot) noexcept nogil
+cdef slot_t *queue_pop(queue_t *queue) noexcept nogil

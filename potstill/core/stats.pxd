@@ -1,0 +1,24 @@
+# Counters in memory that processes may share. Each engine thread writes its own slot, without locks; anyone may read.
+
+cdef enum:
+    REFUSALS_MAX = 96
+
+cdef struct counters_t:
+    long long exchanges                # responses ended, whatever their fate
+    long long application_since_ns     # when the application was entered; 0 while this thread is outside of it
+    long long accepted
+    long long closed
+    long long failures                 # exceptions that the application did not catch
+    long long octets_received
+    long long octets_sent
+    long long[REFUSALS_MAX] refused    # by the code of http1.REFUSALS
+
+cdef long long load(const long long *counter) noexcept nogil
+cdef void store(long long *counter, long long value) noexcept nogil
+cdef void add(long long *counter, long long value) noexcept nogil
+
+cdef class Stats:
+    cdef object _mapping               # the anonymous shared mapping that owns the memory
+    cdef counters_t *_slots            # inside of it
+    cdef readonly int threads
+    cdef counters_t *slot(self, int thread) noexcept

@@ -1,0 +1,78 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What the engine counts, in an anonymous shared mapping: one slot a thread, each written by its owner alone.
+
+A plain 64-bit store is never torn, so a reader needs no lock: it sums the slots and may at worst see one counter a moment
+older than another. The mapping is made before the fork, so that a parent can read what its children count.
+"""
+
+import mmap
+
+from potstill.core.http1 import REFUSALS
+
+cdef extern from * nogil:
+    long long atomic_load_n "__atomic_load_n"(const long long *source, int order)
+    void atomic_store_n "__atomic_store_n"(long long *target, long long value, int order)
+    int ATOMIC_RELAXED "__ATOMIC_RELAXED"
+
+
+cdef long long load(const long long *counter) noexcept nogil:
+    return atomic_load_n(counter, ATOMIC_RELAXED)
+
+
+cdef void store(long long *counter, long long value) noexcept nogil:
+    atomic_store_n(counter, value, ATOMIC_RELAXED)
+
+
+cdef void add(long long *counter, long long value) noexcept nogil:
+    # Not a read-modify-write instruction: a slot has one writer.
+    atomic_store_n(counter, counter[0] + value, ATOMIC_RELAXED)
+
+
+cdef class Stats:
+    """Counters of one worker with `threads` engine threads.
+
+    Args:
+        threads: how many threads will count, at least 1.
+    """
+
+    def __init__(self, int threads):
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        if len(REFUSALS) > REFUSALS_MAX:
+            raise RuntimeError("REFUSALS_MAX in core/stats.pxd is smaller than the table of refusals")
+        cdef unsigned char[::1] view
+        self.threads = threads
+        self._mapping = mmap.mmap(-1, threads * sizeof(counters_t))
+        view = self._mapping
+        self._slots = <counters_t *>&view[0]
+
+    cdef counters_t *slot(self, int thread) noexcept:
+        return &self._slots[thread]
+
+    def totals(self) -> dict:
+        """The sum over all threads: counter name → count."""
+        cdef int i
+        totals = dict.fromkeys(("exchanges", "accepted", "closed", "failures", "octets_received", "octets_sent"), 0)
+        for i in range(self.threads):
+            totals["exchanges"] += load(&self._slots[i].exchanges)
+            totals["accepted"] += load(&self._slots[i].accepted)
+            totals["closed"] += load(&self._slots[i].closed)
+            totals["failures"] += load(&self._slots[i].failures)
+            totals["octets_received"] += load(&self._slots[i].octets_received)
+            totals["octets_sent"] += load(&self._slots[i].octets_sent)
+        return totals
+
+    def refused(self) -> dict:
+        """How many requests were refused, by the slug of the rule; rules never broken are left out."""
+        cdef int i, code
+        counts = {}
+        for code in range(2, len(REFUSALS)):
+            count = sum(load(&self._slots[i].refused[code]) for i in range(self.threads))
+            if count:
+                counts[REFUSALS[code].rule] = count
+        return counts
+
+    def in_application(self) -> int:
+        """How many threads are inside the application now."""
+        cdef int i
+        return sum(load(&self._slots[i].application_since_ns) != 0 for i in range(self.threads))

@@ -1,0 +1,42 @@
+# One client socket: reading, writing, and what the client has not taken yet.
+
+from posix.types cimport off_t
+
+cdef enum:
+    WOULD_BLOCK = -1
+    LOST = -2                          # reset, broken pipe: nothing more goes either way
+
+cdef class FileSegment:
+    cdef int fd                        # owned, once the segment is queued
+    cdef off_t offset
+    cdef long long left
+
+cdef class Transport:
+    cdef int fd                        # owned: closed by close(), -1 afterwards
+    cdef bint drained                  # the last read came short: no more until the poller says so
+    cdef bint peer_closed              # the peer sends no more (RDHUP): the next read must happen to see its end
+    cdef bint lost
+    cdef object _queue                 # deque of segments not sent yet, or None: an idle connection has none
+    cdef Py_ssize_t _head_offset       # of the first segment, how much has left
+    cdef long long queued              # bytes in the queue
+    cdef long long sent                # bytes that have left by this socket
+
+    cdef Py_ssize_t receive(self, char *into, Py_ssize_t room) noexcept
+    cdef int send(self, const char *data, Py_ssize_t size) except -1
+    cdef int send_pieces(self, const char *before, Py_ssize_t before_size, object owner, const char *data,
+                         Py_ssize_t size, const char *after, Py_ssize_t after_size) except -1
+    cdef int send_file(self, const char *before, Py_ssize_t before_size, int fd, long long offset,
+                       long long size) except -1
+    cdef int flush(self) except -1
+    cdef void drop_queue(self) noexcept
+    cdef void shut_sending(self) noexcept
+    cdef void reset_on_close(self) noexcept
+    cdef void close(self) noexcept
+    cdef Py_ssize_t _send_now(self, const char *before, Py_ssize_t before_size, const char *data, Py_ssize_t size,
+                              const char *after, Py_ssize_t after_size) noexcept
+    cdef Py_ssize_t _sent(self, Py_ssize_t count) noexcept
+    cdef bint _send_segment(self, FileSegment segment) except -1
+    cdef int _append(self, object segment, long long size) except -1
+    cdef int _queue_copy(self, const char *data, Py_ssize_t size) except -1
+    cdef int _queue_owner(self, object owner, Py_ssize_t offset, Py_ssize_t size) except -1
+    cdef void _lose(self) noexcept
