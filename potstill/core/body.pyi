@@ -9,8 +9,8 @@ from typing_extensions import Buffer
 class Body:
     """The request's body as a binary file: readable, seekable, at its end for ever once it has been read.
 
-    Arguments are taken as io.BytesIO takes them: None and negative numbers mean all there is. A body in a file (see
-    `spooled`) may raise OSError from every method.
+    Arguments are taken as io.BytesIO takes them: None and negative numbers mean all there is. A body in a
+    file (see `spooled`) may raise OSError from every method.
     """
 
     def read(self, size: int | None = -1) -> bytes: ...
@@ -28,7 +28,7 @@ class Body:
     def seekable(self) -> bool: ...
     def flush(self) -> None: ...
     def close(self) -> None:
-        """Does nothing: the body belongs to the server, and an application that closes it early harms nobody."""
+        """Does nothing: the body is the server's, and closing it early harms nobody."""
 
     @property
     def closed(self) -> bool: ...
@@ -48,6 +48,6 @@ class Body:
         memory_max: int = 1048576,
         spool_dir: str | None = None,
     ) -> Body:
-        """A sealed body, for tests, that arrives in pieces. With `announced` (the Content-Length, -1 for none) they
-        are received in place as from a socket, else they are appended.
+        """A sealed body, for tests, that arrives in pieces. With `announced` (the Content-Length, -1 for
+        none) they are received in place as from a socket, else they are appended.
         """

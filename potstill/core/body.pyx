@@ -1,15 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
 """wsgi.input: filled by the connection, then read by the application.
 
-A body is one bytes object while it is small and an unlinked temporary file once it has outgrown `memory_max`. It is
-written in one go (reserve and commit, or append), sealed, and only then read, so that the two halves never meet.
+A body is one bytes object while it is small and an unlinked temporary file once it has outgrown `memory_max`.
+It is written in one go (reserve and commit, or append), sealed, and only then read, so that the two halves
+never meet.
 
-The bytes object is written to while it grows, which Python allows to whoever made it and has the only reference. That
-is this class until `seal`: nothing hands `_content` out before, and `_resized` takes care to hold one reference and no
-more. `_size` octets of it are the body, the rest is room. It grows by doubling and only as octets arrive: what a
-Content-Length announces may shorten an allocation, never lengthen it beyond FIRST_ROOM or twice what has come. Where
-the announced length is what comes, the object ends exactly full, and read() gives away the very object that the
-socket was received into.
+The bytes object is written to while it grows, which Python allows to whoever made it and has the only
+reference. That is this class until `seal`: nothing hands `_content` out before, and `_resized` takes care to
+hold one reference and no more. `_size` octets of it are the body, the rest is room. It grows by doubling and
+only as octets arrive: what a Content-Length announces may shorten an allocation, never lengthen it beyond
+FIRST_ROOM or twice what has come. Where the announced length is what comes, the object ends exactly full, and
+read() gives away the very object that the socket was received into.
 
 In a file, `_content` is the room for the next portion, and the file keeps position and content.
 """
@@ -45,17 +46,21 @@ cdef class Body:
         self.memory_max = MEMORY_MAX
         self.spool_dir = None
 
+    def __dealloc__(self):
+        # A file that is left to be closed by its own finalizer warns about it.
+        self._close_file()
+
     # The connection's half
 
     cdef char *reserve(self, Py_ssize_t hint, Py_ssize_t *room) except NULL:
-        """Where octets may be received, and how many: never more than `hint`, what is still expected (-1: unknown)."""
+        """Where octets may be received, and how many: no more than `hint`, what is still expected."""
         cdef Py_ssize_t start = self._size
         if self._file is None and self._size >= self.memory_max:
             self._spill()
         if self._file is not None:
             start = 0
         elif self._size == PyBytes_GET_SIZE(self._content):
-            self._grow(self.memory_max if hint < 0 or hint > self.memory_max else self._size + hint)
+            self._grow(hint)
         room[0] = PyBytes_GET_SIZE(self._content) - start
         if 0 <= hint < room[0]:
             room[0] = hint
@@ -89,16 +94,29 @@ cdef class Body:
         return 0
 
     cdef void reset(self):
-        file, self._file = self._file, None
+        self._close_file()
         self._content = b""
         self._size = self._position = 0
-        if file is not None:
-            file.close()
 
-    cdef int _grow(self, Py_ssize_t most) except -1:
-        """Makes room behind the octets that have come, `most` in all at the most."""
-        cdef Py_ssize_t first = FIRST_ROOM if most != self.memory_max else FIRST_ROOM_UNKNOWN
-        return self._resized(min(max(2 * self._size, first), most, self.memory_max))
+    cdef void _close_file(self) noexcept:
+        """After an error of the disk, closing tries to write once more and fails once more: no news."""
+        if self._file is None:
+            return
+        try:
+            self._file.close()
+        except OSError:
+            pass
+        self._file = None
+
+    cdef int _grow(self, Py_ssize_t hint) except -1:
+        """Makes room behind the octets that have come, for `hint` more at the most."""
+        cdef Py_ssize_t most = self.memory_max
+        cdef Py_ssize_t first = FIRST_ROOM_UNKNOWN
+        if hint >= 0:
+            first = FIRST_ROOM
+            if hint < most - self._size:
+                most = self._size + hint
+        return self._resized(min(max(2 * self._size, first), most))
 
     cdef int _resized(self, Py_ssize_t size) except -1:
         """Gives `_content` this size; what it holds stays. On MemoryError the body is empty."""
@@ -107,8 +125,8 @@ cdef class Body:
             # The empty bytes object is everybody's: never resized, only replaced.
             self._content = PyBytes_FromStringAndSize(NULL, size)
             return 0
-        # From here to the assignment the one reference is in `private`, for _PyBytes_Resize wants to see no other; it
-        # moves the object, or frees it where there is no memory.
+        # From here to the assignment the one reference is in `private`, for _PyBytes_Resize wants to see no
+        # other; it moves the object, or frees it where there is no memory.
         private = <PyObject *>self._content
         Py_INCREF(self._content)
         self._content = b""
@@ -125,20 +143,19 @@ cdef class Body:
         """Moves the body to a file."""
         # Here because most servers never come by, and tempfile brings half of the standard library along.
         from tempfile import TemporaryFile
-        file = TemporaryFile(dir=self.spool_dir)
-        file.write(PyMemoryView_FromMemory(PyBytes_AS_STRING(self._content), self._size, PyBUF_READ))
+        self._file = TemporaryFile(dir=self.spool_dir)
+        self._file.write(PyMemoryView_FromMemory(PyBytes_AS_STRING(self._content), self._size, PyBUF_READ))
         self._content = PyBytes_FromStringAndSize(NULL, FILE_ROOM)
-        self._file = file
         return 0
 
     # The application's half
 
     def read(self, size=-1):
-        cdef Py_ssize_t end
+        cdef Py_ssize_t wanted = octets_wanted(size)
         if self._file is not None:
-            return self._file.read(octets_wanted(size))
-        end = self._end(octets_wanted(size))
-        return self._taken(end)
+            # A file allocates what it is asked for before it looks at what it has.
+            return self._file.read(min(wanted, self._size))
+        return self._taken(self._end(wanted))
 
     read1 = read
 
@@ -212,7 +229,7 @@ cdef class Body:
         pass
 
     def close(self):
-        """Does nothing: the body belongs to the server, and an application that closes it early harms nobody."""
+        """Does nothing: the body is the server's, and closing it early harms nobody."""
 
     @property
     def closed(self):

@@ -14,13 +14,15 @@ class Chunks:
         header_map: int = 0,
     ) -> None: ...
     def feed(self, data: bytes) -> tuple[bytes, bool | Refusal]:
-        """The body's bytes that `data` adds, and how things stand: False while more is to come, True at the end of
-        the body, or why it is refused. After the end, or a refusal, whatever is fed adds nothing.
+        """The body's bytes that `data` adds, and how things stand: False while more is to come, True at the
+        end of the body, or why it is refused. After the end, or a refusal, whatever is fed adds nothing.
         """
 
     @property
     def trailers(self) -> bytes:
-        """The lines of the trailer section as they came, apart from those that may not be trailers. Valid at the end."""
+        """The lines of the trailer section as they came, apart from those that may not be trailers. Valid at
+        the end.
+        """
 
     @property
     def extension_bytes(self) -> int:

@@ -1,13 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, cdivision=True
 """Chunked bodies (RFC 9112 section 7.1): sizes, extensions, data and trailers.
 
-Three kinds of bytes, three ways. What frames the chunks (sizes, extensions, line ends) goes byte by byte through a
-table, STEPS: in which state which bytes lead to which other state; all else is refused, so that the grammar of the
-extensions, which nobody uses but smugglers, costs no code. Data is handed over where it stands, as much at a time as
-has arrived. Trailer lines are collected, since they may arrive in pieces, and read by the rules of header fields when
-they are whole; those about framing, routing or authentication are then forgotten.
+Three kinds of bytes, three ways. What frames the chunks (sizes, extensions, line ends) goes byte by byte
+through a table, STEPS: in which state which bytes lead to which other state; all else is refused, so that the
+grammar of the extensions, which nobody uses but smugglers, costs no code. Data is handed over where it
+stands, as much at a time as has arrived. Trailer lines are collected, since they may arrive in pieces, and
+read by the rules of header fields when they are whole; those about framing, routing or authentication are
+then forgotten.
 
-Nothing is allocated but for trailers, and for them never more than has arrived and the limit of a head allows.
+Nothing is allocated but for trailers, and for them never more than has arrived and the limit of a head
+allows.
 """
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcpy, memset
@@ -17,8 +19,8 @@ from potstill.core.fields cimport (
 )
 from potstill.core.refusals cimport (
     REFUSE_BARE_CR, REFUSE_BARE_LF, REFUSE_CHUNK_END, REFUSE_CHUNK_EXTENSION, REFUSE_CHUNK_EXTENSION_TOO_LONG,
-    REFUSE_CHUNK_SIZE, REFUSE_CHUNK_SIZE_TOO_LONG, REFUSE_FIELD_TOO_LARGE, REFUSE_NO_MEMORY, REFUSE_TOO_MANY_FIELDS,
-    REFUSE_TRAILERS_TOO_LARGE,
+    REFUSE_CHUNK_SIZE, REFUSE_CHUNK_SIZE_TOO_LONG, REFUSE_FIELD_TOO_LARGE, REFUSE_NO_MEMORY,
+    REFUSE_TOO_MANY_FIELDS, REFUSE_TRAILERS_TOO_LARGE,
 )
 
 from potstill.core.refusals import REFUSALS
@@ -45,7 +47,7 @@ cdef enum:
     STATES = 14
     # And the others.
     SIZE_END = 14                  # what SIZE_LF leads to: data or trailers
-    DATA = 15
+    # DATA = 15, in chunks.pxd
     TRAILER = 16
     NOWHERE = 255
 
@@ -149,8 +151,9 @@ cdef int trailer_bytes(chunks_t *chunks, const unsigned char *data, size_t size,
     cdef const unsigned char *found = <const unsigned char *>memchr(data + at[0], c'\n', size - at[0])
     cdef size_t before_lf = (size if found == NULL else found - data) - at[0]
     cdef size_t taken = before_lf + (found != NULL)
-    cdef unsigned int line_before = chunks.trailers_size - chunks.trailer_start
-    cdef int answer = over_limit(chunks.trailer_bytes - line_before, chunks.trailer_bytes + before_lf, found != NULL,
+    # `trailers` lacks the lines that were dropped, but has all of the one that is arriving.
+    cdef unsigned int line_start = chunks.trailer_bytes - (chunks.trailers_size - chunks.trailer_start)
+    cdef int answer = over_limit(line_start, chunks.trailer_bytes + before_lf, found != NULL,
                                  limits.field_bytes_max, limits.head_bytes_max,
                                  REFUSE_FIELD_TOO_LARGE, REFUSE_TRAILERS_TOO_LARGE)
     if answer:
@@ -223,9 +226,10 @@ cdef class Chunks:
     cdef int answer
     cdef readonly bytes rest
 
-    def __cinit__(self, *, fields_max=100, field_bytes_max=16384, head_bytes_max=65536, header_map=HEADER_MAP_DROP):
+    def __cinit__(self, *, fields_max=100, field_bytes_max=16384, head_bytes_max=65536,
+                  header_map=HEADER_MAP_DROP):
         chunks_init(&self.chunks)
-        self.limits = limits_t(0, fields_max, field_bytes_max, head_bytes_max, header_map)
+        self.limits = limits_t(0, fields_max, field_bytes_max, head_bytes_max, header_map, False)
         self.answer = INCOMPLETE
         self.rest = b""
 
@@ -259,7 +263,8 @@ cdef class Chunks:
         cdef size_t used, start, length
         portions = []
         while at[0] < size and self.answer == INCOMPLETE:
-            self.answer = chunks_feed(&self.chunks, data + at[0], size - at[0], &self.limits, &used, &start, &length)
+            self.answer = chunks_feed(&self.chunks, data + at[0], size - at[0], &self.limits,
+                                      &used, &start, &length)
             if length:
                 portions.append((<const char *>data)[at[0] + start:at[0] + start + length])
             at[0] += used

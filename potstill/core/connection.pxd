@@ -58,6 +58,7 @@ cdef class Connection:
     cdef long long phase_octets        # received or sent when the phase's rate began to count
     cdef long long phase_since_ns
     cdef long long requests
+    cdef bint head_only                # the request being refused is a HEAD: no body goes back
     cdef bint keep                     # after the answer has left: go on
     cdef bint abort                    # … or end with a reset, because no orderly end would tell that it was cut
 
@@ -81,5 +82,7 @@ cdef class Connection:
     cdef bint _too_slow(self, Workspace workspace, long long octets) noexcept
     cdef int _flush(self, Workspace workspace) except -1
     cdef int _settle(self, Workspace workspace) except -1
+    cdef int _close_politely(self, Workspace workspace) except -1
+    cdef void _note_method(self, head_t *head, const unsigned char *data) noexcept
     cdef int _refuse(self, Workspace workspace, int code) except -1
     cdef int _linger(self, Workspace workspace) except -1

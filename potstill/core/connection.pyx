@@ -21,14 +21,17 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memmove
 
 from potstill.core.body cimport Body
+from potstill.core.chunks cimport DATA
 from potstill.core.environ cimport EnvironBuilder
 from potstill.core.http1 cimport (
     COMPLETE,
+    FORM_ABSOLUTE,
     INCOMPLETE,
     REFUSE_BODY_RATE,
     REFUSE_BODY_TIMEOUT,
     REFUSE_BODY_TOO_LARGE,
     REFUSE_HEADER_TIMEOUT,
+    REFUSE_MISDIRECTED,
     REFUSE_NO_MEMORY,
     REFUSE_SPOOL_FULL,
     chunks_feed,
@@ -46,7 +49,7 @@ from potstill.core.poll cimport (
     NOTE_PEER_CLOSED,
     NOTE_READABLE,
 )
-from potstill.core.response cimport FRAMED_CLOSE, Exchange, ResponseOptions
+from potstill.core.response cimport FRAMED_CLOSE, Exchange, ResponseOptions, peer_name
 from potstill.core.stats cimport add
 from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
@@ -169,8 +172,9 @@ cdef class Connection:
         exchange.environ = None        # an application that kept start_response must not keep the request
         self.keep = exchange.keep_alive and not exchange.cut
         self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
-        self.phase_octets = self.transport.sent
-        self.phase_since_ns = workspace.now_ns
+        if self.transport.queued:
+            self.phase_octets = self.transport.sent
+            self.phase_since_ns = workspace.read_clock()
         try:
             self._go(self._settle(workspace))
         except BaseException as error:
@@ -187,7 +191,8 @@ cdef class Connection:
         if self.phase != PHASE_ENDED:
             add(&workspace.counters.closed, 1)
             add(&workspace.counters.octets_sent, self.transport.sent)
-        if self.abort:
+        if self.abort or self.transport.queued:
+            # Where the end of the connection is the end of the body, an orderly one would make half an answer whole.
             self.transport.reset_on_close()
         self.transport.close()
         self.pending = None
@@ -204,7 +209,7 @@ cdef class Connection:
 
     cdef void _log_failure(self, str what, object error) noexcept:
         try:
-            self.service.log.error("%s %s:%s: %s", what, self.remote_addr, self.remote_port, error,
+            self.service.log.error("%s %s: %s", what, peer_name(self.remote_addr, self.remote_port), error,
                                    exc_info=None if isinstance(error, OSError) else error)
         except BaseException:
             pass                       # a log that fails must not take the thread with it
@@ -232,13 +237,15 @@ cdef class Connection:
 
     cdef int _expire(self, Workspace workspace) except -1:
         if self.phase == PHASE_HEAD:
+            self._note_method(&self.pending.head, self.pending.data)
             return self._refuse(workspace, REFUSE_HEADER_TIMEOUT)
         if self.phase == PHASE_BODY:
             return self._refuse(workspace, REFUSE_BODY_TIMEOUT)
         if self.phase == PHASE_WRITE:
-            self.service.log.info("closed %s:%s: no octet of the response taken within --write-timeout",
-                                  self.remote_addr, self.remote_port)
-        self.end(workspace)            # an idle connection ends silently (http.md)
+            self.service.log.info("closed %s: no octet of the response taken within --write-timeout",
+                                  peer_name(self.remote_addr, self.remote_port))
+        # An idle connection ends silently; what is queued for a client that does not take it is cut off by a reset.
+        self.end(workspace)
         return PHASE_ENDED
 
     # The head
@@ -286,6 +293,7 @@ cdef class Connection:
         if verdict == COMPLETE:
             return self._begin(workspace, head, data, size)
         if verdict != INCOMPLETE:
+            self._note_method(head, data)
             return self._refuse(workspace, verdict)
         if self.pending is None:
             # Its own parser reads the same bytes once more, so that it may go on where they end.
@@ -298,12 +306,15 @@ cdef class Connection:
         """A head is whole: make the exchange, and look for the body."""
         cdef Service service = self.service
         cdef Exchange exchange = Exchange.__new__(Exchange)
-        cdef const unsigned char *method = data + head.method.start
         cdef size_t begin = head.length
         cdef size_t used = 0
         cdef bint expects = head.expect_continue
         cdef int verdict
         self.requests += 1
+        self._note_method(head, data)
+        if head.form == FORM_ABSOLUTE and data[head.target.start + 4] | 0x20 == c"s":
+            # RFC 9110 section 7.4: an https resource must not be given out over a connection that is not secured.
+            return self._refuse(workspace, REFUSE_MISDIRECTED)
         self.body = Body.__new__(Body)
         self.body.memory_max = service.body_memory_bytes
         self.body.spool_dir = service.spool_dir
@@ -313,8 +324,7 @@ cdef class Connection:
         exchange.remote_addr = self.remote_addr
         exchange.remote_port = self.remote_port
         exchange.minor = head.minor
-        exchange.head_only = head.method.length == 4 and method[0] == c"H" and method[1] == c"E" \
-            and method[2] == c"A" and method[3] == c"D"
+        exchange.head_only = self.head_only
         exchange.keep_alive = head.keep_alive and service.keep_alive \
             and (service.requests_max == 0 or self.requests < service.requests_max)
         self.exchange = exchange
@@ -344,6 +354,11 @@ cdef class Connection:
                 # RFC 9110 section 10.1.1: not when the body has begun to come anyway.
                 self.transport.send(PyBytes_AS_STRING(CONTINUE), PyBytes_GET_SIZE(CONTINUE))
         return self._receive_body(workspace)
+
+    cdef void _note_method(self, head_t *head, const unsigned char *data) noexcept:
+        cdef const unsigned char *method = data + head.method.start
+        self.head_only = head.method.length == 4 and method[0] == c"H" and method[1] == c"E" \
+            and method[2] == c"A" and method[3] == c"D"
 
     cdef int _keep_rest(self, const unsigned char *data, size_t size) except -1:
         """Keep what stands behind the part of the request that has been used: a pipelined request."""
@@ -421,6 +436,9 @@ cdef class Connection:
                 if self.service.body_bytes_max and self.body._size + <long long>length > self.service.body_bytes_max:
                     return REFUSE_BODY_TOO_LARGE
                 self.body.append(<const char *>data + at + start, length)
+            if self.chunks.stage == DATA and self.service.body_bytes_max \
+                    and self.body._size + <long long>self.chunks.left > self.service.body_bytes_max:
+                return REFUSE_BODY_TOO_LARGE       # as soon as it is announced
             at += step
         used[0] = at
         return verdict
@@ -452,39 +470,50 @@ cdef class Connection:
         if transport.queued:
             return PHASE_WRITE
         if not self.keep:
-            if transport.drained and self.pending is None:
-                self.end(workspace)
-                return PHASE_ENDED
-            transport.shut_sending()
-            self.pending = None
-            self.phase_octets = 0
-            return self._linger(workspace)
-        if self.pending is None:
+            return self._close_politely(workspace)
+        if self.pending is None and transport.drained:
             return PHASE_IDLE
-        self.phase = PHASE_IDLE
+        self.phase = PHASE_IDLE        # there is more, or may be: no event will tell of it again
         return PHASE_GO_ON
 
     cdef int _flush(self, Workspace workspace) except -1:
-        self.transport.flush()
+        try:
+            self.transport.flush()
+        except OSError as error:
+            self._log_failure("cannot read the file of the answer to", error)
+            self.abort = True
         if self.transport.queued and self._too_slow(workspace, self.transport.sent):
-            self.service.log.info("closed %s:%s: the response is taken at less than --min-rate",
-                                  self.remote_addr, self.remote_port)
+            self.service.log.info("closed %s: the response is taken at less than --min-rate",
+                                  peer_name(self.remote_addr, self.remote_port))
             self.abort = True
         return self._settle(workspace)
 
     # Refusals and the end
+
+    cdef int _close_politely(self, Workspace workspace) except -1:
+        """The last answer has left. With bytes unread a close would be a reset, which may overtake the answer."""
+        cdef Py_ssize_t count = 1
+        if self.pending is None:
+            count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
+        if count <= 0:
+            self.end(workspace)
+            return PHASE_ENDED
+        self.pending = None
+        self.transport.shut_sending()
+        self.phase_octets = count
+        return self._linger(workspace)
 
     cdef int _refuse(self, Workspace workspace, int code) except -1:
         """Answer once, say that this is the end, and listen no more (RFC 9112 section 9.6)."""
         refusal = REFUSALS[code]
         body = f"{refusal.status} {reason_phrase(refusal.status)}: {refusal.text}\n".encode()
         add(&workspace.counters.refused[code], 1)
-        self.service.log.info("refused %s:%s: %d %s: %s", self.remote_addr, self.remote_port,
+        self.service.log.info("refused %s: %d %s: %s", peer_name(self.remote_addr, self.remote_port),
                               refusal.status, refusal.rule, refusal.text)
         head = (f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n"
                 "Content-Type: text/plain; charset=utf-8\r\n"
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n").encode()
-        if self.exchange is not None and self.exchange.head_only:
+        if self.head_only:
             body = b""
         workspace.output_size = 0
         workspace.put(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))

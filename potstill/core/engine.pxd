@@ -15,6 +15,7 @@ cdef class Listener:
 
 cdef class Engine:
     cdef schedule_t schedule           # owned
+    cdef runner_t *runners             # owned; one a thread
     cdef readonly object options
     cdef readonly Stats stats
     cdef Service service
@@ -28,8 +29,9 @@ cdef class Engine:
 
     cdef int _work(self, runner_t *me, Workspace workspace) except -1
     cdef void _handle(self, slot_t *slot, runner_t *me, Workspace workspace) noexcept
-    cdef void _call(self, Connection connection, slot_t *slot, Workspace workspace) noexcept
+    cdef void _call(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept
     cdef void _conclude(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept
     cdef void _accept(self, Listener listener, runner_t *me, Workspace workspace) noexcept
     cdef void _welcome(self, Listener listener, int fd, void *address, Workspace workspace) noexcept
     cdef void _after_end(self) noexcept
+    cdef bint _in_hand(self, slot_t *slot) noexcept

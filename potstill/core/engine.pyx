@@ -12,7 +12,7 @@ Connection is taken in `_welcome` and given back in `_handle`, when the connecti
 
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free
 from posix.unistd cimport close as close_fd
 
 from potstill.core.connection cimport (
@@ -156,7 +156,7 @@ cdef class Engine:
 
     Args:
         application: the WSGI callable.
-        listeners: bound and listening stream sockets; they stay the caller's, who closes them after `stop`.
+        listeners: bound and listening stream sockets; they stay the caller's, who may close them after `drain`.
         options: a `potstill.core.options.Options`.
 
     Raises OSError when the kernel refuses a poller.
@@ -166,7 +166,8 @@ cdef class Engine:
         cdef int failure
         self.log = logging.getLogger("potstill")
         self.options = options
-        self.stats = Stats(options.threads + 1)
+        # A slot for each thread of its own, and one for the thread that drains it.
+        self.stats = Stats(options.threads + 2)
         failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
         if failure < 0:
             raise OSError(-failure, os.strerror(-failure))
@@ -177,6 +178,9 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
         self.connections_max = options.max_connections
+        self.runners = <runner_t *>calloc(options.threads + 1, sizeof(runner_t))
+        if self.runners == NULL:
+            raise MemoryError
         self._drained = threading.Event()
         self._threads = []
         answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.write_timeout_s,
@@ -187,6 +191,7 @@ cdef class Engine:
     def __dealloc__(self):
         # The threads hold a reference to the engine: none of them is left.
         schedule_close(&self.schedule)
+        free(self.runners)
 
     # What its owner calls
 
@@ -218,15 +223,24 @@ cdef class Engine:
         thread.start()
 
     def drain(self):
-        """Accept no more, end idle connections, let the others finish with Connection: close. Returns at once."""
+        """Take in who is waiting already, accept no more, end idle connections, let the others finish with Connection: close.
+
+        Returns at once; the listeners may be closed from then on.
+        """
         cdef Listener listener
+        cdef runner_t me
         if self.draining:
             return
-        self.draining = True
         self.service.answers.draining = True
+        workspace = Workspace(self.stats, self.options.threads + 1, 1)
         for listener in self._listeners:
             if listener.slot != NULL:
                 poll_remove(self.schedule.poller, listener.slot.fd)
+                me.then = THEN_GO_ON
+                while me.then == THEN_GO_ON:
+                    me.then = THEN_WAIT
+                    self._accept(listener, &me, workspace)
+        self.draining = True
         schedule_drain(&self.schedule)
         self._after_end()
 
@@ -247,10 +261,8 @@ cdef class Engine:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, (deadline - schedule_clock(&self.schedule)) / 1e9))
-        left = [thread.name for thread in self._threads if thread.is_alive()]
-        if not left:
-            self._end_connections()
-        return left
+        self._end_connections()
+        return [thread.name for thread in self._threads if thread.is_alive()]
 
     def statistics(self):
         """What it is doing now, as an EngineStatistics."""
@@ -278,10 +290,10 @@ cdef class Engine:
     # The life of its threads
 
     def _run(self, int number):
-        cdef runner_t me
-        memset(&me, 0, sizeof(me))
-        workspace = Workspace(self.stats, number, self.options.limit_request_fields)
-        self._work(&me, workspace)
+        cdef Workspace workspace = Workspace(self.stats, number, self.options.limit_request_fields)
+        workspace.skew_ns = &self.schedule.skew_ns
+        self._work(&self.runners[number], workspace)
+        self._end_connections()        # those that its turn came too late for, if it was the last to leave
 
     def _watch(self):
         with nogil:
@@ -303,10 +315,11 @@ cdef class Engine:
                 continue
             begun = workspace.now_ns = self.schedule.now_ns
             me.then = THEN_WAIT
+            me.called = False
             self._handle(slot, me, workspace)
             me.now_ns = schedule_clock(&self.schedule)
             me.spent_ns = me.now_ns - begun
-            if not slot.listener:
+            if me.called:
                 slot.slow = me.spent_ns > SLOW_NS
 
     cdef void _handle(self, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
@@ -317,19 +330,20 @@ cdef class Engine:
             return
         connection = <Connection>slot.owner
         if slot.notes & NOTE_RUN:
-            self._call(connection, slot, workspace)
+            self._call(connection, slot, me, workspace)
         else:
             connection.handle(slot.notes, workspace)
             if connection.verdict == PHASE_READY:
                 if not me.seat:
                     me.then = THEN_BACKLOG
                     return
-                self._call(connection, slot, workspace)
+                self._call(connection, slot, me, workspace)
         self._conclude(connection, slot, me, workspace)
 
-    cdef void _call(self, Connection connection, slot_t *slot, Workspace workspace) noexcept:
-        if slot.list == LIST_HEAD or slot.list == LIST_BODY:
+    cdef void _call(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
+        if slot.list != LIST_IDLE:     # that one has no say once a request has come
             schedule_disarm(&self.schedule, slot)
+        me.called = True
         store(&workspace.counters.application_since_ns, workspace.now_ns)
         if self.schedule.watch_asleep:
             schedule_wake_watch(&self.schedule)
@@ -421,17 +435,25 @@ cdef class Engine:
                            "--max-connections", os.strerror(number))
 
     def _end_connections(self):
-        """Close what is left when no thread is; called by `stop`."""
-        cdef Workspace workspace = Workspace(self.stats, 0, self.options.limit_request_fields)
+        """Close whatever no thread has in hand; after the schedule has ended."""
+        cdef Workspace workspace = Workspace(self.stats, self.options.threads + 1, 1)
         cdef unsigned int i
         cdef slot_t *slot
         for i in range(self.schedule.slab.chunk_count * 256):
             slot = &self.schedule.slab.chunks[i // 256][i % 256]
-            if slot.in_use and slot.owner != NULL:
+            if slot.in_use and slot.owner != NULL and not self._in_hand(slot):
                 if not slot.listener:
                     (<Connection>slot.owner).end(workspace)
                 Py_DECREF(<object>slot.owner)
                 schedule_forget(&self.schedule, slot)
+
+
+    cdef bint _in_hand(self, slot_t *slot) noexcept:
+        cdef int i
+        for i in range(self.schedule.threads):
+            if self.runners[i].slot == slot:
+                return True
+        return False
 
 
 cdef tuple _peer(void *address):

@@ -70,6 +70,11 @@ cdef str EMPTY = ""
 cdef set UNSHARED = {FIELD_COOKIE, FIELD_AUTHORIZATION, FIELD_CONTENT_LENGTH}
 
 
+# What Transfer_Encoding and the like would become where names with "_" are kept: an application could take them for the
+# fields that frame and describe the body, which no environ has under these keys.
+cdef set LOOK_ALIKES = {"HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"}
+
+
 cdef object _latin1(const unsigned char *data, Py_ssize_t size):
     if size == 0:
         return EMPTY
@@ -135,7 +140,7 @@ cdef class EnvironBuilder:
         target = _latin1(data + head.target.start, head.target.length)
         PyDict_SetItem(environ, REQUEST_URI, target)
         if head.form == FORM_ASTERISK:
-            PyDict_SetItem(environ, PATH_INFO, target)
+            PyDict_SetItem(environ, PATH_INFO, EMPTY)      # "*" is not a path; REQUEST_URI tells it from the root
         elif head.path_encoded:
             PyDict_SetItem(environ, PATH_INFO, _decoded(path, head.path.length))
         elif head.path.length == head.target.length:
@@ -162,6 +167,8 @@ cdef class EnvironBuilder:
                 value = self._known_value(field.known, data + field.value.start, field.value.length)
             else:
                 key = _key(data + field.name.start, field.name.length)
+                if key in LOOK_ALIKES:
+                    continue
                 value = _latin1(data + field.value.start, field.value.length)
             size = PyDict_Size(environ)
             before = <object>PyDict_SetDefault(environ, key, value)

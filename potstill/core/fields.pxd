@@ -9,21 +9,24 @@ cdef struct field_t:
     span_t value           # without the white space around it
     int known              # index into KNOWN_FIELDS, or -1
 
-# What a head may cost at the most. Plain values from the settings. Lines are counted without their CRLF, heads with.
+# What a head may cost at the most. Plain values from the settings. Lines are counted without their CRLF,
+# heads with.
 cdef struct limits_t:
     unsigned int line_bytes_max         # --limit-request-line
     unsigned int fields_max             # --limit-request-fields
     unsigned int field_bytes_max        # --limit-request-field-size
     unsigned int head_bytes_max         # --limit-request-head
     int header_map                      # HEADER_MAP_*: what becomes of a name with "_"
+    bint secure                         # the connection is secured by TLS: "https" may be asked for
 
 cdef enum:
     HEADER_MAP_DROP = 0
     HEADER_MAP_REFUSE = 1
     HEADER_MAP_KEEP = 2
 
-# The fields that environ and framing look for by number rather than by name; the order is KNOWN_FIELDS' in fields.pyx,
-# which goes on with every other well-known request field (User-Agent, Accept, sec-ch-ua …), numbered without gaps.
+# The fields that environ and framing look for by number rather than by name; the order is KNOWN_FIELDS' in
+# fields.pyx, which goes on with every other well-known request field (User-Agent, Accept, sec-ch-ua …),
+# numbered without gaps.
 cdef enum:
     FIELD_UNKNOWN = -1
     FIELD_HOST = 0
@@ -37,7 +40,8 @@ cdef enum:
     FIELD_AUTHORIZATION = 8
 
 cdef int known_fields_count() noexcept nogil
-cdef int known_field(const unsigned char *name, size_t size) noexcept nogil   # in any case; FIELD_UNKNOWN where it is not one
+# in any case; FIELD_UNKNOWN where it is not one
+cdef int known_field(const unsigned char *name, size_t size) noexcept nogil
 cdef bint trailer_dropped(int known) noexcept nogil         # a field that means something only in a head
 cdef bint is_token(const unsigned char *data, size_t size) noexcept nogil
 
@@ -47,10 +51,12 @@ cdef enum:
     FIELD_KEPT = 1
 
 # Reads the field line data[start:end]; the caller has seen CRLF at data[end].
-cdef int field_parse(const unsigned char *data, size_t start, size_t end, int header_map, field_t *field) noexcept nogil
+cdef int field_parse(const unsigned char *data, size_t start, size_t end, int header_map,
+                     field_t *field) noexcept nogil
 
 
-cdef inline bint folded_equal(const unsigned char *data, size_t size, const char *lower, size_t lower_size) noexcept nogil:
+cdef inline bint folded_equal(const unsigned char *data, size_t size,
+                              const char *lower, size_t lower_size) noexcept nogil:
     """Whether data[0:size] is `lower`, which holds no capital letters, in any case."""
     cdef size_t at
     cdef unsigned char octet
@@ -67,11 +73,12 @@ cdef inline bint folded_equal(const unsigned char *data, size_t size, const char
 
 cdef inline int over_limit(size_t line_start, size_t seen, bint ended, size_t line_max, size_t total_max,
                            int line_refusal, int total_refusal) noexcept nogil:
-    """The refusal for a line that begins at `line_start` and has its LF (`ended`) at `seen`, or has none before
-    `seen`; 0 where it is within both limits.
+    """The refusal for a line that begins at `line_start` and has its LF (`ended`) at `seen`, or has none
+    before `seen`; 0 where it is within both limits.
 
-    A head that crosses both limits is refused for the one it crosses first, byte for byte, so that the answer does not
-    depend on how the bytes were cut on their way. A line may have `line_max` bytes and CR in front of its LF.
+    A head that crosses both limits is refused for the one it crosses first, byte for byte, so that the answer
+    does not depend on how the bytes were cut on their way. A line may have `line_max` bytes and CR in front
+    of its LF.
     """
     cdef bint line_crossed = seen > line_start + line_max + 1
     cdef bint total_crossed = seen + ended > total_max

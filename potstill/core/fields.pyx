@@ -1,56 +1,59 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, cdivision=True
 """Field lines: name, colon, value, by RFC 9110 section 5 and RFC 9112 section 5.
 
-Most fields of most requests have one of some ninety well-known names. So the name is looked up before anything else:
-four facts about it (length and three letters) are hashed into a table that has been arranged at import to be free of
-collisions, and the one candidate is compared by words of eight bytes. A name that is found is a token and holds no
-"_", so that only strangers are looked at byte by byte. Values are checked eight bytes at a time: what must not be in
-them (controls, DEL) is found with arithmetic on whole words, and only when something is found (mostly a harmless TAB)
-does a loop look for what it was.
+Most fields of most requests have one of some ninety well-known names. So the name is looked up before
+anything else: four facts about it (length and three letters) are hashed into a table that has been arranged
+at import to be free of collisions, and the one candidate is compared by words of eight bytes. A name that is
+found is a token and holds no "_", so that only strangers are looked at byte by byte. Values are checked eight
+bytes at a time: what must not be in them (controls, DEL) is found with arithmetic on whole words, and only
+when something is found (mostly a harmless TAB) does a loop look for what it was.
 
-Lengths and offsets are never trusted to be followed by anything but the line's own CRLF: no word is loaded across the
-end of a line.
+Lengths and offsets are never trusted to be followed by anything but the line's own CRLF: no word is loaded
+across the end of a line.
 """
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memchr, memcpy
 
 from potstill.core.refusals cimport (
-    REFUSE_BARE_CR, REFUSE_EMPTY_NAME, REFUSE_FIELD_NAME, REFUSE_FIELD_VALUE, REFUSE_NO_COLON, REFUSE_OBS_FOLD,
-    REFUSE_SPACE_BEFORE_COLON, REFUSE_UNDERSCORE,
+    REFUSE_BARE_CR, REFUSE_EMPTY_NAME, REFUSE_FIELD_NAME, REFUSE_FIELD_VALUE, REFUSE_NO_COLON,
+    REFUSE_OBS_FOLD, REFUSE_SPACE_BEFORE_COLON, REFUSE_UNDERSCORE,
 )
 
 # The first nine in the order of FIELD_* in fields.pxd. Requests only; longest name 32 bytes.
 KNOWN_FIELDS = (
-    "host", "content-length", "content-type", "cookie", "transfer-encoding", "connection", "expect", "proxy",
-    "authorization",
+    "host", "content-length", "content-type", "cookie", "transfer-encoding", "connection", "expect",
+    "proxy", "authorization",
     "accept", "accept-charset", "accept-encoding", "accept-language", "access-control-request-headers",
-    "access-control-request-method", "age", "baggage", "cache-control", "cdn-loop", "cf-connecting-ip", "cf-ipcountry",
-    "cf-ray", "cf-visitor", "content-disposition", "content-encoding", "content-language", "content-location",
-    "content-md5", "content-range", "correlation-id", "date", "depth", "destination", "device-memory", "dnt",
-    "downlink", "dpop", "early-data", "ect", "forwarded", "from", "http2-settings", "idempotency-key", "if",
-    "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "keep-alive",
-    "last-event-id", "lock-token", "max-forwards", "origin", "overwrite", "pragma", "prefer", "priority",
-    "proxy-authorization", "proxy-connection", "purpose", "range", "referer", "rtt", "save-data", "sec-ch-ua",
-    "sec-ch-ua-arch", "sec-ch-ua-bitness", "sec-ch-ua-full-version", "sec-ch-ua-full-version-list",
-    "sec-ch-ua-mobile", "sec-ch-ua-model", "sec-ch-ua-platform", "sec-ch-ua-platform-version", "sec-fetch-dest",
-    "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-gpc", "sec-purpose", "sec-websocket-extensions",
+    "access-control-request-method", "age", "baggage", "cache-control", "cdn-loop", "cf-connecting-ip",
+    "cf-ipcountry", "cf-ray", "cf-visitor", "content-disposition", "content-encoding", "content-language",
+    "content-location", "content-md5", "content-range", "correlation-id", "date", "depth", "destination",
+    "device-memory", "dnt", "downlink", "dpop", "early-data", "ect", "forwarded", "from", "http2-settings",
+    "idempotency-key", "if", "if-match", "if-modified-since", "if-none-match", "if-range",
+    "if-unmodified-since", "keep-alive", "last-event-id", "lock-token", "max-forwards", "origin",
+    "overwrite", "pragma", "prefer", "priority", "proxy-authorization", "proxy-connection", "purpose",
+    "range", "referer", "rtt", "save-data", "sec-ch-ua", "sec-ch-ua-arch", "sec-ch-ua-bitness",
+    "sec-ch-ua-full-version", "sec-ch-ua-full-version-list", "sec-ch-ua-mobile", "sec-ch-ua-model",
+    "sec-ch-ua-platform", "sec-ch-ua-platform-version", "sec-fetch-dest", "sec-fetch-mode",
+    "sec-fetch-site", "sec-fetch-user", "sec-gpc", "sec-purpose", "sec-websocket-extensions",
     "sec-websocket-key", "sec-websocket-protocol", "sec-websocket-version", "te", "timeout", "traceparent",
     "tracestate", "trailer", "true-client-ip", "upgrade", "upgrade-insecure-requests", "user-agent", "via",
     "viewport-width", "x-amz-date", "x-amzn-trace-id", "x-api-key", "x-client-ip", "x-correlation-id",
-    "x-csrf-token", "x-csrftoken", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix",
-    "x-forwarded-proto", "x-forwarded-scheme", "x-forwarded-server", "x-forwarded-ssl", "x-http-method-override",
-    "x-real-ip", "x-request-id", "x-request-start", "x-requested-with", "x-scheme",
+    "x-csrf-token", "x-csrftoken", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
+    "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-scheme", "x-forwarded-server",
+    "x-forwarded-ssl", "x-http-method-override", "x-real-ip", "x-request-id", "x-request-start",
+    "x-requested-with", "x-scheme",
 )
 
-# RFC 9110 section 6.5.1: a trailer field must not be about framing, routing, authentication, request modifiers or the
-# content's own meaning. Who puts one there means to get past a check of the head.
+# RFC 9110 section 6.5.1: a trailer field must not be about framing, routing, authentication, request
+# modifiers or the content's own meaning. Who puts one there means to get past a check of the head.
 _NOT_IN_TRAILERS = frozenset(
-    "host content-length content-type cookie transfer-encoding connection expect proxy authorization cache-control "
-    "content-disposition content-encoding content-language content-location content-range forwarded if if-match "
-    "if-modified-since if-none-match if-range if-unmodified-since keep-alive max-forwards pragma prefer "
-    "proxy-authorization proxy-connection range te trailer upgrade via x-forwarded-for x-forwarded-host "
-    "x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-scheme x-forwarded-server x-forwarded-ssl "
-    "x-http-method-override x-real-ip true-client-ip cf-connecting-ip x-client-ip".split()
+    "host content-length content-type cookie transfer-encoding connection expect proxy authorization "
+    "cache-control content-disposition content-encoding content-language content-location content-range "
+    "forwarded if if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive "
+    "max-forwards pragma prefer proxy-authorization proxy-connection range te trailer upgrade via "
+    "x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto "
+    "x-forwarded-scheme x-forwarded-server x-forwarded-ssl x-http-method-override x-real-ip "
+    "true-client-ip cf-connecting-ip x-client-ip".split()
 )
 
 cdef enum:
@@ -62,8 +65,7 @@ cdef enum:
 
     # What a byte may be part of
     TOKEN = 1              # tchar, RFC 9110 section 5.6.2
-    UNDERSCORE = 2
-    TEXT = 4               # field-vchar, SP, HTAB: RFC 9110 section 5.5
+    TEXT = 2               # field-vchar, SP, HTAB: RFC 9110 section 5.5
 
 
 cdef struct known_t:
@@ -133,25 +135,28 @@ cdef int known_field(const unsigned char *name, size_t size) noexcept nogil:
     return index if difference == 0 else FIELD_UNKNOWN
 
 
-cdef inline uint64_t controls(uint64_t word) noexcept nogil:
-    """Not zero where one of the eight bytes is below 0x20 or DEL (the "has less" and "has value" of bit twiddling,
-    which are exact as a whole; which byte it was they do not say)."""
+cdef inline uint64_t suspects(uint64_t word) noexcept nogil:
+    """The top bit of a byte is set where it may be a control or DEL.
+
+    Taking 0x20 from every byte borrows for those below it; adding 1 carries DEL, and nothing else below 0x80,
+    into the top bit. Where the top bit was set before, in obs-text, that means nothing. A borrow or carry
+    into the next byte may make that one suspect as well, but never hides one.
+    """
     cdef uint64_t ones = 0x0101010101010101
-    cdef uint64_t tops = 0x8080808080808080
-    cdef uint64_t del_at_zero = word ^ ones * 0x7F
-    return ((word - ones * 0x20) & ~word | (del_at_zero - ones) & ~del_at_zero) & tops
+    return ((word - ones * 0x20) | (word + ones)) & ~word
 
 
-cdef inline bint has_controls(const unsigned char *data, size_t size) noexcept nogil:
-    """Whether a byte below 0x20 or DEL is among them; TAB counts as well."""
+cdef inline bint has_suspects(const unsigned char *data, size_t size) noexcept nogil:
+    """Whether a byte below 0x20 or DEL may be among them; if not, none is. TAB counts as well."""
     cdef uint64_t found = 0
+    cdef uint64_t tops = 0x8080808080808080
     cdef size_t at = 0
     if size >= 8:
-        found = controls(load8(data + size - 8))
+        found = suspects(load8(data + size - 8))
         while at + 8 < size:
-            found |= controls(load8(data + at))
+            found |= suspects(load8(data + at))
             at += 8
-        return found != 0
+        return found & tops != 0
     while at < size:
         if data[at] < 0x20 or data[at] == 0x7F:
             return True
@@ -172,7 +177,8 @@ cdef inline unsigned char all_classes(const unsigned char *data, size_t size) no
     return classes
 
 
-cdef int field_parse(const unsigned char *data, size_t start, size_t end, int header_map, field_t *field) noexcept nogil:
+cdef int field_parse(const unsigned char *data, size_t start, size_t end, int header_map,
+                     field_t *field) noexcept nogil:
     cdef const unsigned char *line = data + start
     cdef const unsigned char *colon = <const unsigned char *>memchr(line, c':', end - start)
     cdef size_t name_size, first, last
@@ -191,7 +197,7 @@ cdef int field_parse(const unsigned char *data, size_t start, size_t end, int he
         first += 1
     while last > first and (data[last - 1] == c' ' or data[last - 1] == c'\t'):
         last -= 1
-    if has_controls(data + first, last - first) and not all_classes(data + first, last - first) & TEXT:
+    if has_suspects(data + first, last - first) and not all_classes(data + first, last - first) & TEXT:
         return bare_cr_or(data + first, last - first, REFUSE_FIELD_VALUE)
     field.name.start = <unsigned int>start
     field.name.length = <unsigned int>name_size
@@ -254,8 +260,8 @@ cdef int fill_known() except -1:
 
 
 cdef int arrange_slots() except -1:
-    """Finds a multiplier that gives every known name a slot of its own; one in some thirty does. Names alike in all
-    that slot_of looks at (x-csrf-token, x-xsrf-token) cannot both be known."""
+    """Finds a multiplier that gives every known name a slot of its own; one in some thirty does. Names alike
+    in all that slot_of looks at (x-csrf-token, x-xsrf-token) cannot both be known."""
     global multiplier
     cdef uint32_t candidate = 0x9E3779B1
     names = [name.encode("ascii") for name in KNOWN_FIELDS]
@@ -273,7 +279,9 @@ cdef int arrange_slots() except -1:
 cdef int fill_classes() except -1:
     tchars = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     for octet in range(256):
-        CLASS[octet] = (TOKEN if octet in tchars else 0) | (TEXT if octet >= 0x20 and octet != 0x7F or octet == 9 else 0)
+        CLASS[octet] = TOKEN if octet in tchars else 0
+        if octet >= 0x20 and octet != 0x7F or octet == 9:
+            CLASS[octet] |= TEXT
     return 0
 
 

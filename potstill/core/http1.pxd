@@ -1,15 +1,17 @@
 # HTTP/1.x request heads and chunked bodies, without sockets, clocks or Python objects: the C-level face.
 #
-# A head is read out of a contiguous buffer that its caller owns and may move between calls: every result is a span of
-# offsets into that buffer, never a pointer. `fields` is the only memory a head owns (head_init, head_free).
+# A head is read out of a contiguous buffer that its caller owns and may move between calls: every result is a
+# span of offsets into that buffer, never a pointer. `fields` is the only memory a head owns (head_init,
+# head_free).
 #
 # What belongs to the parts of a head is declared with them and can be cimported from here as well.
 
 from potstill.core.chunks cimport chunks_feed, chunks_free, chunks_init, chunks_t
 from potstill.core.fields cimport (
-    FIELD_AUTHORIZATION, FIELD_CONNECTION, FIELD_CONTENT_LENGTH, FIELD_CONTENT_TYPE, FIELD_COOKIE, FIELD_EXPECT,
-    FIELD_HOST, FIELD_PROXY, FIELD_TRANSFER_ENCODING, FIELD_UNKNOWN, HEADER_MAP_DROP, HEADER_MAP_KEEP,
-    HEADER_MAP_REFUSE, field_t, known_field, known_fields_count, limits_t, span_t,
+    FIELD_AUTHORIZATION, FIELD_CONNECTION, FIELD_CONTENT_LENGTH, FIELD_CONTENT_TYPE, FIELD_COOKIE,
+    FIELD_EXPECT, FIELD_HOST, FIELD_PROXY, FIELD_TRANSFER_ENCODING, FIELD_UNKNOWN,
+    HEADER_MAP_DROP, HEADER_MAP_KEEP, HEADER_MAP_REFUSE,
+    field_t, known_field, known_fields_count, limits_t, span_t,
 )
 from potstill.core.refusals cimport *
 from potstill.core.target cimport FORM_ABSOLUTE, FORM_ASTERISK, FORM_ORIGIN, path_decode
@@ -26,10 +28,12 @@ cdef struct head_t:
     unsigned char stage
     unsigned char seen                  # SEEN_* in http1.pyx
     # Results, valid once head_feed has answered COMPLETE.
-    unsigned int length                 # bytes of the head with its last CRLF (and a skipped empty line before it)
+    # bytes of the head with its last CRLF (and a skipped empty line before it)
+    unsigned int length
     span_t method
     span_t target                       # raw, as it came
-    # origin path, still percent-encoded, without query; "/" where an absolute-form target has none; empty for "*"
+    # of the origin, still percent-encoded, without query; "/" where an absolute-form target has none; empty
+    # for "*"
     span_t path
     span_t query                        # without "?"
     span_t authority                    # of an absolute-form target, else empty
@@ -49,5 +53,7 @@ cdef struct head_t:
 
 cdef int head_init(head_t *head, unsigned int fields_max) noexcept nogil      # 0, or -1 out of memory
 cdef void head_free(head_t *head) noexcept nogil
-cdef void head_reset(head_t *head) noexcept nogil                             # ready for the next request, memory kept
-cdef int head_feed(head_t *head, const unsigned char *data, size_t size, const limits_t *limits) noexcept nogil
+# ready for the next request, memory kept
+cdef void head_reset(head_t *head) noexcept nogil
+cdef int head_feed(head_t *head, const unsigned char *data, size_t size,
+                   const limits_t *limits) noexcept nogil

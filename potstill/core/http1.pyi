@@ -1,4 +1,6 @@
-"""HTTP/1.x request heads and chunked bodies, for tests and fuzzers; the server uses the C-level face (http1.pxd)."""
+"""HTTP/1.x request heads and chunked bodies, for tests and fuzzers; the server uses the C-level face
+(http1.pxd).
+"""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -45,15 +47,17 @@ def parse_head(
     field_bytes_max: int = 16384,
     head_bytes_max: int = 65536,
     header_map: Literal["drop", "refuse", "keep"] = "drop",
+    secure: bool = False,
 ) -> Head | Refusal | None:
     """The head at the beginning of `data`, or why it is refused, or None while it is not whole.
 
-    `splits` are the sizes, in ascending order, at which what had arrived by then is fed before all of it is. Each time
-    the parser sees a copy of exactly that size, so that a sanitizer notices when it reads a byte too many.
+    `splits` are the sizes, in ascending order, at which what had arrived by then is fed before all of it is.
+    Each time the parser sees a copy of exactly that size, so that a sanitizer notices when it reads a byte
+    too many.
     """
 
 def decode_path(path: bytes) -> bytes | None:
     """`path` without its percent-encoding; None where a "%" is not followed by two hexadecimal digits."""
 
 def measure_head(data: bytes, rounds: int, *, step: int = 0) -> float:
-    """Seconds that it takes to read the head in `data`, on average; fed whole or `step` more bytes at a time."""
+    """Seconds to read the head in `data`, on average; fed whole, or `step` more bytes at a time."""

@@ -1,14 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, cdivision=True
 """HTTP/1.x request heads: bytes to spans, by RFC 9112.
 
-head_feed is called with all that has arrived of a head, as often as more arrives. It looks for each LF once, from where
-it stopped the last time, and reads a line when it is whole: the request line (request_line, target.pyx), then fields
-(fields.pyx); those that decide about the connection or the framing are understood on the way (field_line), the rest is
-only noted. The empty line ends it: head_end checks what only the whole head can tell.
+head_feed is called with all that has arrived of a head, as often as more arrives. It looks for each LF once,
+from where it stopped the last time, and reads a line when it is whole: the request line (request_line,
+target.pyx), then fields (fields.pyx); those that decide about the connection or the framing are understood on
+the way (field_line), the rest is only noted. The empty line ends it: head_end checks what only the whole head
+can tell.
 
-The answer must not depend on how the bytes were cut on their way. So a fault in a line is reported when the line is
-whole, and only three are reported earlier, each at a certain byte: a first byte with which no request begins, a line
-beyond its limit, a head beyond its limit (over_limit says which of the two was first).
+The answer must not depend on how the bytes were cut on their way. So a fault in a line is reported when the
+line is whole, and only three are reported earlier, each at a certain byte: a first byte with which no request
+begins, a line beyond its limit, a head beyond its limit (over_limit says which of the two was first).
 
 All of this runs without the GIL, allocates nothing and takes time linear in the bytes.
 """
@@ -68,7 +69,8 @@ cdef void head_reset(head_t *head) noexcept nogil:
     head.host = -1
 
 
-cdef int head_feed(head_t *head, const unsigned char *data, size_t size, const limits_t *limits) noexcept nogil:
+cdef int head_feed(head_t *head, const unsigned char *data, size_t size,
+                   const limits_t *limits) noexcept nogil:
     cdef const unsigned char *found
     cdef size_t seen
     cdef int answer
@@ -80,11 +82,11 @@ cdef int head_feed(head_t *head, const unsigned char *data, size_t size, const l
         found = <const unsigned char *>memchr(data + head.scanned, c'\n', size - head.scanned)
         seen = size if found == NULL else found - data
         if head.stage == STAGE_FIELDS:
-            answer = over_limit(head.line_start, seen, found != NULL, limits.field_bytes_max, limits.head_bytes_max,
-                                REFUSE_FIELD_TOO_LARGE, REFUSE_HEAD_TOO_LARGE)
+            answer = over_limit(head.line_start, seen, found != NULL, limits.field_bytes_max,
+                                limits.head_bytes_max, REFUSE_FIELD_TOO_LARGE, REFUSE_HEAD_TOO_LARGE)
         else:
-            answer = over_limit(head.line_start, seen, found != NULL, limits.line_bytes_max, limits.head_bytes_max,
-                                REFUSE_LINE_TOO_LONG, REFUSE_HEAD_TOO_LARGE)
+            answer = over_limit(head.line_start, seen, found != NULL, limits.line_bytes_max,
+                                limits.head_bytes_max, REFUSE_LINE_TOO_LONG, REFUSE_HEAD_TOO_LARGE)
         if answer:
             return answer
         if found == NULL:
@@ -118,7 +120,7 @@ cdef int whole_line(head_t *head, const unsigned char *data, size_t start, size_
         return field_line(head, data, start, lf - 1, limits)
     if lf - 1 > start:
         head.stage = STAGE_FIELDS
-        return request_line(head, data, start, lf - 1)
+        return request_line(head, data, start, lf - 1, limits.secure)
     # RFC 9112 section 2.2: a server ought to ignore at least one empty line before the request line.
     if head.stage == STAGE_AFTER_EMPTY_LINE:
         return REFUSE_EMPTY_LINES
@@ -129,7 +131,8 @@ cdef int whole_line(head_t *head, const unsigned char *data, size_t start, size_
 # The request line
 
 
-cdef int request_line(head_t *head, const unsigned char *data, size_t start, size_t end) noexcept nogil:
+cdef int request_line(head_t *head, const unsigned char *data, size_t start, size_t end,
+                      bint secure) noexcept nogil:
     cdef size_t target = start, space
     cdef target_t parts
     cdef const unsigned char *found
@@ -152,7 +155,7 @@ cdef int request_line(head_t *head, const unsigned char *data, size_t start, siz
     if head.method.length == 7 and memcmp(data + start, b"CONNECT", 7) == 0:
         return REFUSE_CONNECT
     answer = target_parse(data, target, space,
-                          head.method.length == 7 and memcmp(data + start, b"OPTIONS", 7) == 0, &parts)
+                          head.method.length == 7 and memcmp(data + start, b"OPTIONS", 7) == 0, secure, &parts)
     head.target.start = <unsigned int>target
     head.target.length = <unsigned int>(space - target)
     head.path = parts.path
@@ -251,9 +254,10 @@ cdef int content_length(head_t *head, const unsigned char *value, size_t size) n
     return 0
 
 
-cdef inline size_t next_element(const unsigned char *value, size_t size, size_t at, span_t *element) noexcept nogil:
-    """The element of a comma-separated list that begins at `at`, without the white space around it; returns where the
-    next one begins, beyond `size` when there is none."""
+cdef inline size_t next_element(const unsigned char *value, size_t size, size_t at,
+                                span_t *element) noexcept nogil:
+    """The element of a comma-separated list that begins at `at`, without the white space around it; returns
+    where the next one begins, beyond `size` when there is none."""
     cdef const unsigned char *comma = <const unsigned char *>memchr(value + at, c',', size - at)
     cdef size_t end = size if comma == NULL else comma - value
     cdef size_t last = end
@@ -267,8 +271,9 @@ cdef inline size_t next_element(const unsigned char *value, size_t size, size_t 
 
 
 cdef int transfer_coding(head_t *head, const unsigned char *value, size_t size) noexcept nogil:
-    """Only "chunked", once, is ever accepted. The rest tells a coding that we do not have (501, but only when the
-    head is whole: Content-Length beside it weighs more) from one that somebody may take for chunked (400)."""
+    """Only "chunked", once, is ever accepted. The rest tells a coding that we do not have (501, but only when
+    the head is whole: Content-Length beside it weighs more) from one that somebody may take for chunked
+    (400)."""
     cdef size_t at = 0
     cdef span_t element
     head.seen |= SEEN_CODING
@@ -360,15 +365,16 @@ class Head(NamedTuple):
 
 
 cdef limits_t limits_of(int line_bytes_max, int fields_max, int field_bytes_max, int head_bytes_max,
-                        str header_map) except *:
-    return limits_t(line_bytes_max, fields_max, field_bytes_max, head_bytes_max,
-                    {"drop": HEADER_MAP_DROP, "refuse": HEADER_MAP_REFUSE, "keep": HEADER_MAP_KEEP}[header_map])
+                        str header_map, bint secure) except *:
+    modes = {"drop": HEADER_MAP_DROP, "refuse": HEADER_MAP_REFUSE, "keep": HEADER_MAP_KEEP}
+    return limits_t(line_bytes_max, fields_max, field_bytes_max, head_bytes_max, modes[header_map], secure)
 
 
 def parse_head(bytes data, *, splits=(), line_bytes_max=8190, fields_max=100, field_bytes_max=16384,
-               head_bytes_max=65536, header_map="drop"):
+               head_bytes_max=65536, header_map="drop", secure=False):
     cdef head_t head
-    cdef limits_t limits = limits_of(line_bytes_max, fields_max, field_bytes_max, head_bytes_max, header_map)
+    cdef limits_t limits = limits_of(line_bytes_max, fields_max, field_bytes_max, head_bytes_max, header_map,
+                                    secure)
     cdef int answer = INCOMPLETE
     if head_init(&head, fields_max) < 0:
         raise MemoryError
@@ -430,7 +436,7 @@ def decode_path(bytes path):
 
 def measure_head(bytes data, int rounds, *, size_t step=0):
     cdef head_t head
-    cdef limits_t limits = limits_of(1 << 30, 1 << 20, 1 << 30, 1 << 30, "drop")
+    cdef limits_t limits = limits_of(1 << 30, 1 << 20, 1 << 30, 1 << 30, "drop", False)
     cdef const unsigned char *start = data
     cdef size_t total = len(data), size
     cdef int answer = INCOMPLETE

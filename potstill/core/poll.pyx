@@ -134,6 +134,9 @@ cdef long long process_cpu_ns() noexcept nogil:
 class Poller:
     """The Python face, for tests: what the functions above make of real descriptors."""
 
+    READABLE, WRITABLE, PEER_CLOSED, BROKEN = NOTE_READABLE, NOTE_WRITABLE, NOTE_PEER_CLOSED, NOTE_BROKEN
+    EVENTS_AT_ONCE = EVENTS_MAX
+
     def __init__(self):
         self._poller = poll_open()
 
@@ -157,3 +160,26 @@ class Poller:
     def close(self):
         import os
         os.close(self._poller)
+
+    @staticmethod
+    def open_wake():
+        return wake_open()
+
+    @staticmethod
+    def ring(int wake):
+        wake_ring(wake)
+
+    @staticmethod
+    def hush(int wake):
+        wake_hush(wake)
+
+    @staticmethod
+    def wait_writable(int fd, int timeout_ms):
+        cdef int found
+        with nogil:
+            found = wait_writable(fd, timeout_ms)
+        return bool(found)
+
+    @staticmethod
+    def clocks():
+        return clock_ns(), process_cpu_ns()

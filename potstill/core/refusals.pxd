@@ -1,4 +1,5 @@
-# The codes of all refusals; REFUSALS in refusals.pyx says status, slug and sentence of each, in the same order.
+# The codes of all refusals; REFUSALS in refusals.pyx says status, slug and sentence of each, in the same
+# order.
 #
 # 0 and 1 are no refusals: the parsers answer INCOMPLETE and COMPLETE with them.
 
@@ -20,6 +21,8 @@ cdef enum:
     REFUSE_ASTERISK
     REFUSE_FRAGMENT
     REFUSE_TARGET_AUTHORITY
+    REFUSE_MISDIRECTED
+    REFUSE_MISDIRECTED
     REFUSE_PERCENT
     REFUSE_PERCENT_NUL
     # Fields, RFC 9110 section 5 and RFC 9112 section 5

@@ -1,9 +1,9 @@
 # cython: language_level=3, embedsignature=True
 """Every way in which a request is refused: its status, its name in logs and counters, and why.
 
-The codes are a C enumeration (refusals.pxd), so that a parser can answer with a number and without the GIL; this
-table turns the number into words. `_table` checks at import that codes and rows stand in the same order, one row
-for each.
+The codes are a C enumeration (refusals.pxd), so that a parser can answer with a number and without the GIL;
+this table turns the number into words. `_table` checks at import that codes and rows stand in the same order,
+one row for each.
 """
 from typing import NamedTuple
 
@@ -43,6 +43,10 @@ _ROWS = [
     (REFUSE_FRAGMENT, 400, "fragment", "The request target holds a fragment (RFC 9112 section 3.2)."),
     (REFUSE_TARGET_AUTHORITY, 400, "target-authority",
      "The authority in the request target is not host and port (RFC 9110 section 4.2)."),
+    (REFUSE_MISDIRECTED, 421, "misdirected",
+     "An https URI was asked for over a connection without TLS (RFC 9110 section 7.4)."),
+    (REFUSE_MISDIRECTED, 421, "misdirected",
+     "A request for an https resource came over a connection that is not secured (RFC 9110 section 7.4)."),
     (REFUSE_PERCENT, 400, "bad-percent",
      "A % in the path is not followed by two hexadecimal digits (RFC 3986 section 2.1)."),
     (REFUSE_PERCENT_NUL, 400, "percent-nul", "The path holds an encoded NUL, %00 (RFC 3986 section 7.3)."),

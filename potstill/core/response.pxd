@@ -64,3 +64,5 @@ cdef class Exchange:
     cdef void _close_result(self, object result) noexcept
     cdef void _fail(self) noexcept
     cdef void _report(self, str what, object error) noexcept
+
+cdef str peer_name(str addr, str port)

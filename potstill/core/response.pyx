@@ -19,7 +19,7 @@ from cpython.list cimport PyList_GET_SIZE, PyList_GET_ITEM
 from cpython.ref cimport PyObject
 from libc.string cimport memcpy
 
-from potstill.core.poll cimport clock_ns, wait_writable
+from potstill.core.poll cimport wait_writable
 from potstill.core.stats cimport add
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
@@ -34,9 +34,6 @@ cdef extern from "Python.h":
     int PyUnicode_KIND(object text)
     const unsigned char *PyUnicode_1BYTE_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
-
-cdef extern from "<stdio.h>" nogil:
-    int snprintf(char *into, size_t size, const char *format, ...)
 
 cdef enum:
     STATUS_LINES_MAX = 256             # status texts remembered; an application that invents more gets them rendered anew
@@ -175,6 +172,8 @@ cdef class Exchange:
             return self._send_sequence(result)
         if type(result) is FileWrapper and self._send_file(<FileWrapper>result):
             return 0
+        if result is None:
+            raise TypeError("the application returned None; return an iterable of bytes (PEP 3333)")
         if isinstance(result, (bytes, str)):
             raise TypeError(f"the application returned {type(result).__name__}; return a list of bytes, [body]")
         if hasattr(type(result), "__len__") and len(result) == 1:
@@ -243,7 +242,6 @@ cdef class Exchange:
         cdef Workspace workspace = self.workspace
         cdef const char *data
         cdef Py_ssize_t size
-        cdef char[20] line
         cdef bint chunked
         if not isinstance(chunk, bytes):
             raise TypeError(_not_bytes(chunk))
@@ -262,7 +260,8 @@ cdef class Exchange:
             size = self.declared - self.body_sent
         chunked = self.framing == FRAMED_CHUNKED
         if chunked:
-            workspace.put(line, snprintf(line, sizeof(line), b"%zx\r\n", size))
+            workspace.put_number(size, 16)
+            workspace.put(b"\r\n", 2)
         self.body_sent += size
         if workspace.output_size + size <= JOINED_BYTES_MAX:
             workspace.put(data, size)
@@ -286,7 +285,7 @@ cdef class Exchange:
     cdef int _wait_for_client(self) except -1:
         """The client is behind by more than may be kept for it: wait, under the write timeout and the minimum rate."""
         cdef Transport transport = self.transport
-        cdef long long begun = clock_ns()
+        cdef long long begun = self.workspace.read_clock()
         cdef long long sent_before = transport.sent
         cdef long long sent = transport.sent
         cdef long long progress = begun
@@ -296,7 +295,7 @@ cdef class Exchange:
             with nogil:
                 wait_writable(fd, 1000)
             transport.flush()
-            now = clock_ns()
+            now = self.workspace.read_clock()
             if transport.sent != sent:
                 sent = transport.sent
                 progress = now
@@ -399,7 +398,6 @@ cdef class Exchange:
         """Complete the head: who answers, when, how the body is framed, and whether the connection goes on."""
         cdef Workspace workspace = self.workspace
         cdef bytes server_line = self.options.server_line
-        cdef char[48] line
         if not self.has_server:
             workspace.put(PyBytes_AS_STRING(server_line), PyBytes_GET_SIZE(server_line))
         if not self.has_date:
@@ -411,7 +409,9 @@ cdef class Exchange:
         elif total >= 0:
             self.framing = FRAMED_LENGTH
             self.declared = total
-            workspace.put(line, snprintf(line, sizeof(line), b"Content-Length: %lld\r\n", total))
+            workspace.put(b"Content-Length: ", 16)
+            workspace.put_number(total, 10)
+            workspace.put(b"\r\n", 2)
         elif self.minor >= 1:
             self.framing = FRAMED_CHUNKED
             workspace.put(b"Transfer-Encoding: chunked\r\n", 28)
@@ -480,10 +480,17 @@ cdef class Exchange:
         """One line of the error log that names the request."""
         try:
             self.options.log.error(
-                "%s %s %s from %s:%s", what, self.environ.get("REQUEST_METHOD"), self.environ.get("REQUEST_URI"),
-                self.remote_addr, self.remote_port, exc_info=error)
+                "%s %s %s from %s", what, self.environ.get("REQUEST_METHOD"), self.environ.get("REQUEST_URI"),
+                peer_name(self.remote_addr, self.remote_port), exc_info=error)
         except BaseException:
             pass                       # a log that fails must not take the answer with it
+
+
+cdef str peer_name(str addr, str port):
+    """A client's address as logs name it."""
+    if not addr:
+        return "unix"
+    return f"[{addr}]:{port}" if ":" in addr else f"{addr}:{port}"
 
 
 cdef str _not_bytes(object chunk):

@@ -38,6 +38,7 @@ cdef struct runner_t:
     bint slow                          # … and from which of its two queues
     long long spent_ns                 # time that the slot in hand has cost
     long long now_ns                   # the clock, when it was done
+    bint called                        # the application, for the slot in hand
     bint seat                          # may call the application
     int must                           # MUST_*
 

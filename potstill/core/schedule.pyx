@@ -47,6 +47,7 @@ from potstill.core.slots cimport (
     LIST_BODY,
     LIST_HEAD,
     LIST_IDLE,
+    LIST_LINGER,
     LIST_NONE,
     LIST_WRITE,
     LISTS,
@@ -59,6 +60,7 @@ from potstill.core.slots cimport (
     slab_give,
     slab_take,
     slot_t,
+    slot_token,
 )
 from potstill.core.stats cimport counters_t, load
 
@@ -264,7 +266,9 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         slab_give(&schedule.slab, slot)
         return
     if me.then == THEN_BACKLOG:
-        slot.again = again             # to be looked at when its answer has been made
+        # It is whole: no deadline holds, and what has come meanwhile is looked at when its answer has been made.
+        list_remove(schedule.lists, slot)
+        slot.again = again & ~<unsigned int>NOTE_EXPIRED
         slot.notes = NOTE_RUN
         _push(schedule, &schedule.backlog, slot)
         return
@@ -277,6 +281,7 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         slot.notes = again
         _push(schedule, &schedule.ready, slot)
         return
+    slot.again = again                 # not of use in this phase, but perhaps in the next
     slot.busy = False
     if schedule.draining and me.list == LIST_IDLE:
         slot.busy = True
@@ -285,8 +290,8 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
 
 
 cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
-    """Give the slot the deadline of its phase. A head's counts from its first byte: it is never put off."""
-    if list == LIST_HEAD and slot.list == LIST_HEAD:
+    """Give the slot the deadline of its phase. A head's, and a lingering close's, counts from the beginning."""
+    if list == slot.list and (list == LIST_HEAD or list == LIST_LINGER):
         return
     list_remove(schedule.lists, slot)
     if list == LIST_NONE:
@@ -507,26 +512,31 @@ cdef void schedule_wake_watch(schedule_t *schedule) noexcept nogil:
 cdef void schedule_watch(schedule_t *schedule) noexcept nogil:
     """The life of the watch: ticks while runners are in the application, sleeps without a clock when they are not."""
     cdef watch_t watch
-    cdef timespec until
-    cdef long long at
     memset(&watch, 0, sizeof(watch))
     pthread_mutex_lock(&schedule.lock)
     while not schedule.ended:
         if watch.idle_ticks > LINGER_TICKS:
             schedule.watch_asleep = True
-            # A runner that entered just before it could see the flag is found by this look; a later one rings.
-            if not _inside(schedule):
+            # A runner looks at the flag when it has said that it enters, both without a fence. One that could not see
+            # the flag yet is seen by a look that is taken a tick later; any later one rings.
+            _wait_tick(schedule)
+            if not _inside(schedule) and not schedule.ended:
                 pthread_cond_wait(&schedule.alarm, &schedule.lock)
             schedule.watch_asleep = False
             watch.idle_ticks = 0
             _open_window(schedule, &watch)
             continue
-        at = clock_ns() + TICK_NS
-        until.tv_sec = at // 1_000_000_000
-        until.tv_nsec = at % 1_000_000_000
-        pthread_cond_timedwait(&schedule.alarm, &schedule.lock, &until)
+        _wait_tick(schedule)
         _tick(schedule, &watch)
     pthread_mutex_unlock(&schedule.lock)
+
+
+cdef void _wait_tick(schedule_t *schedule) noexcept nogil:
+    cdef long long at = clock_ns() + TICK_NS
+    cdef timespec until
+    until.tv_sec = at // 1_000_000_000
+    until.tv_nsec = at % 1_000_000_000
+    pthread_cond_timedwait(&schedule.alarm, &schedule.lock, &until)
 
 
 cdef bint _inside(schedule_t *schedule) noexcept nogil:
@@ -603,3 +613,78 @@ cdef void _add_runner(schedule_t *schedule) noexcept nogil:
         schedule.target += 1
     if schedule.awake < schedule.target:
         _wake_one(schedule)
+
+
+cdef class ScheduleFace:
+    """The Python face, for tests: a schedule whose threads are driven by hand, slots named by their tokens."""
+
+    cdef schedule_t schedule
+    cdef runner_t[8] runners
+    cdef counters_t[8] counters
+
+    def __cinit__(self, int seats):
+        if not 1 <= seats <= 7:
+            raise ValueError(f"1 to 7 seats, not {seats}")
+        if schedule_open(&self.schedule, seats, self.counters) < 0:
+            raise OSError("no poller")
+
+    def __dealloc__(self):
+        schedule_close(&self.schedule)
+
+    def admit(self, bint listener=False):
+        return slot_token(schedule_admit(&self.schedule, listener))
+
+    def enter(self, unsigned long long token, unsigned int notes):
+        schedule_enter(&self.schedule, self._slot(token), notes)
+
+    def note(self, unsigned long long token, unsigned int notes):
+        schedule_note(&self.schedule, self._slot(token), notes)
+
+    def next(self, int runner, int then=THEN_WAIT, int which=LIST_NONE, unsigned int relevant=0, int spent_ns=0):
+        """(token, notes) of the slot to handle, or MUST_*; `then` and the rest tell of the slot in hand."""
+        cdef runner_t *me = &self.runners[runner]
+        cdef slot_t *slot
+        me.then, me.list, me.relevant, me.spent_ns = then, which, relevant, spent_ns
+        me.now_ns = schedule_clock(&self.schedule)
+        if me.slot != NULL:
+            me.slot.slow = spent_ns > 0
+        slot = schedule_next(&self.schedule, me)
+        if slot == NULL:
+            return me.must
+        return slot_token(slot), slot.notes
+
+    def wait(self, int runner):
+        cdef runner_t *me = &self.runners[runner]
+        with nogil:
+            schedule_wait(&self.schedule, me)
+
+    def disarm(self, unsigned long long token):
+        schedule_disarm(&self.schedule, self._slot(token))
+
+    def drain(self):
+        return schedule_drain(&self.schedule)
+
+    def end(self):
+        schedule_end(&self.schedule)
+
+    def advance(self, double seconds):
+        schedule_advance(&self.schedule, <long long>(seconds * 1e9))
+
+    def set_timeout(self, int which, double seconds):
+        self.schedule.timeouts_ns[which] = <long long>(seconds * 1e9)
+
+    def set_target(self, int target):
+        self.schedule.target = target
+
+    def numbers(self):
+        """What the statistics show: running, awake, target, ready, backlog, connections."""
+        return (self.schedule.running, self.schedule.awake, self.schedule.target,
+                self.schedule.ready.queues[0].count + self.schedule.ready.queues[1].count,
+                self.schedule.backlog.queues[0].count + self.schedule.backlog.queues[1].count,
+                self.schedule.connections)
+
+    cdef slot_t *_slot(self, unsigned long long token) except NULL:
+        cdef slot_t *slot = slab_find(&self.schedule.slab, token)
+        if slot == NULL:
+            raise KeyError(token)
+        return slot

@@ -147,22 +147,22 @@ cdef class SlotsFace:
     def found(self, unsigned long long token):
         return slab_find(&self.slab, token) != NULL
 
-    def arm(self, int list, unsigned long long token, long long deadline_ns):
+    def arm(self, int which, unsigned long long token, long long deadline_ns):
         cdef slot_t *slot = self._find(token)
         list_remove(self.lists, slot)
-        list_append(self.lists, list, slot, deadline_ns)
+        list_append(self.lists, which, slot, deadline_ns)
 
     def disarm(self, unsigned long long token):
         list_remove(self.lists, self._find(token))
 
-    def armed(self, int list):
+    def armed(self, int which):
         """Tokens of a list, first to expire first; the way back must give the same."""
-        cdef slot_t *slot = self.lists[list].first
+        cdef slot_t *slot = self.lists[which].first
         forth, back = [], []
         while slot != NULL:
             forth.append(slot_token(slot))
             slot = slot.after
-        slot = self.lists[list].last
+        slot = self.lists[which].last
         while slot != NULL:
             back.append(slot_token(slot))
             slot = slot.before

@@ -76,3 +76,29 @@ cdef class Stats:
         """How many threads are inside the application now."""
         cdef int i
         return sum(load(&self._slots[i].application_since_ns) != 0 for i in range(self.threads))
+
+
+def count(Stats stats not None, int thread, str counter, long long value=1, int code=0):
+    """The Python face, for tests: what the engine thread `thread` would do to its slot."""
+    cdef counters_t *slot
+    if not 0 <= thread < stats.threads:
+        raise IndexError(thread)
+    slot = stats.slot(thread)
+    if counter == "exchanges":
+        add(&slot.exchanges, value)
+    elif counter == "accepted":
+        add(&slot.accepted, value)
+    elif counter == "closed":
+        add(&slot.closed, value)
+    elif counter == "failures":
+        add(&slot.failures, value)
+    elif counter == "octets_received":
+        add(&slot.octets_received, value)
+    elif counter == "octets_sent":
+        add(&slot.octets_sent, value)
+    elif counter == "refused":
+        add(&slot.refused[code], value)
+    elif counter == "application_since_ns":
+        store(&slot.application_since_ns, value)
+    else:
+        raise KeyError(counter)

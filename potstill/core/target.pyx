@@ -1,19 +1,20 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, cdivision=True
 """Request targets (RFC 9112 section 3.2) and authorities (RFC 3986 section 3.2), checked and cut into parts.
 
-A target is a path with a query, an http or https URI, or "*". Between those, what RFC 3986 has no place for but
-browsers send all the same ("|", "{", '"' …) passes; what could end or split a line, and what could be read in two
-ways, does not. Percent-encoding is checked in the path, which is going to be decoded, and left alone in the query.
+A target is a path with a query, an http or https URI, or "*". Between those, what RFC 3986 has no place for
+but browsers send all the same ("|", "{", '"' …) passes; what could end or split a line, and what could be
+read in two ways, does not. Percent-encoding is checked in the path, which is going to be decoded, and left
+alone in the query.
 
-Host names are held to the letter of RFC 3986, because applications build URLs of them. One thing is stricter: a port
-is at most 65535.
+Host names are held to the letter of RFC 3986, because applications build URLs of them. One thing is stricter:
+a port is at most 65535.
 """
 from libc.string cimport memchr, memcpy
 
 from potstill.core.fields cimport folded_equal
 from potstill.core.refusals cimport (
-    REFUSE_ASTERISK, REFUSE_BARE_CR, REFUSE_FRAGMENT, REFUSE_PERCENT, REFUSE_PERCENT_NUL, REFUSE_REQUEST_LINE_SPACES,
-    REFUSE_TARGET_AUTHORITY, REFUSE_TARGET_BYTES, REFUSE_TARGET_FORM,
+    REFUSE_ASTERISK, REFUSE_BARE_CR, REFUSE_FRAGMENT, REFUSE_MISDIRECTED, REFUSE_PERCENT,
+    REFUSE_PERCENT_NUL, REFUSE_REQUEST_LINE_SPACES, REFUSE_TARGET_AUTHORITY, REFUSE_TARGET_BYTES, REFUSE_TARGET_FORM,
 )
 
 cdef enum:
@@ -31,7 +32,7 @@ cdef unsigned char HEX[256]             # value of the digit, or NOT_HEX
 cdef unsigned char REG_NAME[256]        # 1 where a byte may stand in a reg-name as it is
 
 
-cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint is_options,
+cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint is_options, bint secure,
                       target_t *target) noexcept nogil:
     cdef size_t path = start
     target.authority.start = target.authority.length = 0
@@ -48,6 +49,9 @@ cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint 
             return unfit_byte(data, start, end, REFUSE_TARGET_FORM)
         if not is_authority(data + target.authority.start, target.authority.length):
             return unfit_byte(data, start, end, REFUSE_TARGET_AUTHORITY)
+        # RFC 9110 section 7.4: an "https" resource is not to be had over a connection that is not secured.
+        if data[start + 4] != c':' and not secure:
+            return REFUSE_MISDIRECTED
         target.form = FORM_ABSOLUTE
         if path == end and is_options:
             # RFC 9112 section 3.2.4: OPTIONS for a URI without path and query is about the server as a whole.
@@ -63,8 +67,10 @@ cdef int asterisk(target_t *target, size_t start) noexcept nogil:
     return 0
 
 
-cdef size_t absolute_path(const unsigned char *data, size_t start, size_t end, target_t *target) noexcept nogil:
-    """Where the path of an absolute-form target begins; notes its authority. 0 where it is of no form at all."""
+cdef size_t absolute_path(const unsigned char *data, size_t start, size_t end,
+                          target_t *target) noexcept nogil:
+    """Where the path of an absolute-form target begins; notes its authority. 0 where it is of no form at all.
+    """
     cdef size_t host, at
     if end - start >= 7 and folded_equal(data + start, 7, "http://", 7):
         host = start + 7
@@ -192,7 +198,8 @@ cdef bint is_port(const unsigned char *data, size_t size) noexcept nogil:
 
 
 cdef bint is_ip_literal(const unsigned char *data, size_t size) noexcept nogil:
-    """What may stand in brackets: IPv6address, or IPvFuture = "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )."""
+    """What may stand in brackets: IPv6address, or IPvFuture = "v" 1*HEXDIG "." 1*( unreserved / sub-delims /
+    ":" )."""
     cdef size_t at = 1
     if size == 0 or data[0] | 0x20 != c'v':
         return is_ipv6(data, size)
@@ -207,7 +214,8 @@ cdef bint is_ip_literal(const unsigned char *data, size_t size) noexcept nogil:
 
 
 cdef bint is_ipv6(const unsigned char *data, size_t size) noexcept nogil:
-    """Eight groups of hexadecimal digits; "::" once for one or more of them; the last two may be an IPv4 address."""
+    """Eight groups of hexadecimal digits; "::" once for one or more of them; the last two may be an IPv4
+    address."""
     cdef size_t at = 0, digits
     cdef int groups = 0
     cdef bint shortened = size >= 2 and data[0] == c':' and data[1] == c':'

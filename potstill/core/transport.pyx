@@ -12,7 +12,7 @@ dropped, and no exception is raised, because nobody above could do more than sto
 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
 from posix.types cimport off_t
 from posix.unistd cimport close as close_fd, dup
@@ -135,7 +135,7 @@ cdef class Transport:
         else:
             count -= before_size
         if count < size:
-            if size - count <= COPIED_BYTES_MAX or PyBytes_AS_STRING(owner) != data:
+            if size - count <= COPIED_BYTES_MAX or PyBytes_AS_STRING(owner) != data or PyBytes_GET_SIZE(owner) != size:
                 self._queue_copy(data + count, size - count)
             else:
                 self._queue_owner(owner, count, size)
@@ -264,7 +264,7 @@ cdef class Transport:
                     return 0
             else:
                 size = len(first)
-                data = PyBytes_AS_STRING(first) if type(first) is bytes else PyByteArray_AS_STRING(first)
+                data = PyByteArray_AS_STRING(first) if type(first) is bytearray else PyBytes_AS_STRING(first)
                 count = self._send_now(data + self._head_offset, size - self._head_offset, NULL, 0, NULL, 0)
                 if count < 0:
                     return 0
@@ -346,8 +346,10 @@ class TransportFace:
     def __init__(self, int fd):
         self.transport = Transport(fd)
 
-    def send(self, data: bytes, before: bytes = b"", after: bytes = b""):
+    def send(self, data, before: bytes = b"", after: bytes = b""):
         cdef Transport transport = self.transport
+        if not isinstance(data, bytes):
+            raise TypeError(data)
         transport.send_pieces(PyBytes_AS_STRING(before), len(before), data, PyBytes_AS_STRING(data), len(data),
                               PyBytes_AS_STRING(after), len(after))
 
@@ -367,8 +369,21 @@ class TransportFace:
     def flush(self):
         (<Transport>self.transport).flush()
 
-    def close(self):
+    def shut_sending(self):
+        (<Transport>self.transport).shut_sending()
+
+    def close(self, *, reset=False):
+        if reset:
+            (<Transport>self.transport).reset_on_close()
         (<Transport>self.transport).close()
+
+    @property
+    def drained(self):
+        return bool((<Transport>self.transport).drained)
+
+    @property
+    def sent(self):
+        return (<Transport>self.transport).sent
 
     @property
     def queued(self):

@@ -15,10 +15,13 @@ cdef class Workspace:
     cdef counters_t *counters          # borrowed from the Stats that `stats` keeps alive
     cdef object stats
     cdef long long now_ns              # the engine's clock, read once per turn
+    cdef const long long *skew_ns      # the engine's: how far tests have moved it; NULL outside of an engine
     cdef dict status_lines             # status str → StatusLine
     cdef long long _date_s
     cdef char[40] _date
 
+    cdef long long read_clock(self) noexcept
     cdef char *room(self, Py_ssize_t size) except NULL
     cdef int put(self, const char *data, Py_ssize_t size) except -1
+    cdef int put_number(self, unsigned long long number, int base) except -1
     cdef int put_date(self) except -1

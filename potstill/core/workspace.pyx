@@ -11,6 +11,7 @@ from libc.string cimport memcpy
 from libc.time cimport time, time_t, tm
 
 from potstill.core.http1 cimport head_free, head_init
+from potstill.core.poll cimport clock_ns
 from potstill.core.stats cimport Stats
 
 cdef extern from "<time.h>" nogil:
@@ -46,6 +47,11 @@ cdef class Workspace:
         free(self.output)
         head_free(&self.head)
 
+    cdef long long read_clock(self) noexcept:
+        """The engine's clock now, where a turn has lasted long enough to ask again."""
+        self.now_ns = clock_ns() + (self.skew_ns[0] if self.skew_ns != NULL else 0)
+        return self.now_ns
+
     cdef char *room(self, Py_ssize_t size) except NULL:
         """Where `size` more bytes of output may be written; the caller adds what it wrote to output_size."""
         cdef Py_ssize_t capacity = self.output_capacity
@@ -65,6 +71,19 @@ cdef class Workspace:
         self.output_size += size
         return 0
 
+    cdef int put_number(self, unsigned long long number, int base) except -1:
+        """The number's digits in base 10 or 16; snprintf would cost as much as the rest of a head."""
+        cdef char[20] digits
+        cdef int at = 20
+        cdef int digit
+        while True:
+            digit = number % base
+            at -= 1
+            digits[at] = c"0" + digit if digit < 10 else c"a" + digit - 10
+            number //= base
+            if number == 0:
+                return self.put(digits + at, 20 - at)
+
     cdef int put_date(self) except -1:
         """The Date field (RFC 9110 section 6.6.1), formatted once a second and without the locale's help."""
         cdef time_t now = time(NULL)
@@ -76,3 +95,27 @@ cdef class Workspace:
                      utc.tm_hour, utc.tm_min, utc.tm_sec)
             self._date_s = now
         return self.put(self._date, DATE_LINE_BYTES)
+
+
+class WorkspaceFace:
+    """The Python face, for tests: one thread's output buffer."""
+
+    def __init__(self, fields_max=100):
+        self.workspace = Workspace(Stats(1), 0, fields_max)
+
+    def put(self, data: bytes):
+        (<Workspace>self.workspace).put(data, len(data))
+
+    def put_date(self):
+        (<Workspace>self.workspace).put_date()
+
+    def take(self):
+        """What was put since the last time."""
+        cdef Workspace workspace = self.workspace
+        taken = workspace.output[:workspace.output_size]
+        workspace.output_size = 0
+        return taken
+
+    @property
+    def capacity(self):
+        return (<Workspace>self.workspace).output_capacity

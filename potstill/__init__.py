@@ -1,0 +1,28 @@
+"""Potstill: a production WSGI server.
+
+    from potstill import serve, make_server, WSGIServer
+
+Importing the package loads nothing but these lines; what stands behind a name comes with its first use.
+"""
+
+__version__ = "0.1.0"
+
+# The address that tutorials use: every IPv4 address of this machine, port 8888.
+SERVER_ADDRESS = ("", 8888)
+
+__all__ = ["SERVER_ADDRESS", "WSGIServer", "__version__", "make_server", "serve"]
+
+TYPE_CHECKING = False  # what type checkers take for true, without the cost of importing `typing`
+if TYPE_CHECKING:
+    from potstill.library import WSGIServer, make_server, serve
+else:
+
+    def __getattr__(name):
+        if name in __all__:
+            from potstill import library
+
+            return getattr(library, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,93 @@
+"""The engine: one thread more than there are runner seats, all with the same life."""
+
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from potstill.core.options import Options
+from potstill.core.stats import Stats
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """What an engine is doing at one moment. The numbers are read one after the other, while it works."""
+
+    connections: int
+    """Open now."""
+    accepted: int
+    """Since the start."""
+    requests: int
+    """Exchanges ended since the start, whatever their fate; refused requests are not among them."""
+    failures: int
+    """Exceptions that the application did not catch."""
+    in_application: int
+    """Threads inside the application."""
+    running: int
+    """Runner seats taken, `Options.threads` at the most."""
+    awake: int
+    """Threads that are not parked."""
+    target: int
+    """How many threads may be awake, 1 to `Options.threads` + 1; learnt from what the application does."""
+    ready: int
+    """Connections with news that no thread has looked at."""
+    backlog: int
+    """Whole requests waiting for a runner seat."""
+    octets_received: int
+    octets_sent: int
+    """Of connections that have ended."""
+    refused: dict[str, int]
+    """Slug of the rule that a request broke → how many did."""
+
+class Engine:
+    """Serves `application` on `listeners` until it is drained and stopped.
+
+    Its life: made, started (after any fork), drained, stopped. `drain` is for a graceful end; `stop` alone
+    cuts. The methods may be called from any thread, but not at the same time from several.
+
+    Args:
+        application: the WSGI callable (PEP 3333).
+        listeners: bound and listening stream sockets. They become non-blocking and stay the caller's, who
+            closes them after `stop`.
+        options: plain values; nothing is checked here.
+
+    Raises OSError when the kernel refuses a poller.
+    """
+
+    def __init__(
+        self,
+        application: Callable[..., Iterable[bytes]],
+        listeners: Sequence[socket.socket],
+        options: Options,
+    ) -> None: ...
+    @property
+    def options(self) -> Options: ...
+    @property
+    def stats(self) -> Stats: ...
+    def start(self) -> None:
+        """Start `threads` + 1 threads and the watch, and begin to accept. Returns at once.
+
+        Raises RuntimeError when called twice, OSError when a listener cannot be watched.
+        """
+
+    def drain(self) -> None:
+        """Accept no more, end idle connections, let the others finish with `Connection: close`.
+
+        Returns at once; idempotent. Requests that have been received are answered, those in the backlog too
+        (RFC 9112 section 9.6).
+        """
+
+    def wait_drained(self, timeout_s: float | None = None) -> bool:
+        """Wait, for `timeout_s` seconds at the most, until the last connection has ended after `drain`."""
+
+    def stop(self, timeout_s: float = 5.0) -> list[str]:
+        """End the threads, and with them whatever is still open. Idempotent.
+
+        A thread that is inside the application cannot be ended. It is waited for until `timeout_s` seconds
+        are over; then its name is in the list that is returned, and the process has it until the application
+        returns.
+        """
+
+    def statistics(self) -> EngineStatistics:
+        """What it is doing now. May be called at any time, also after `stop`."""
+
+    def advance_clock(self, seconds: float) -> None:
+        """For tests: let so much time pass for every deadline of every connection."""

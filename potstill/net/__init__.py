@@ -1,0 +1,1 @@
+"""Sockets without HTTP: what an address means, and listening on it."""

@@ -1,0 +1,184 @@
+"""Kinds of values: what an option takes.
+
+A kind turns what somebody wrote (text, or a number from a program or a file) into the value, and the value
+back into text. It answers a bad value with a ValueError that says what is allowed, as the end of a sentence;
+`potstill.config` adds its beginning, the place where the value stood.
+
+Left out on purpose: a kind without bounds. Where "none" makes sense there is a word for it or a documented 0.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+DAY_S = 24 * 3600.0
+
+SIZE_UNITS = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
+DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Kind(Protocol):
+    """`read` gives the value or raises ValueError(what is allowed); what `show` gives can be read again."""
+
+    @property
+    def metavar(self) -> str: ...
+
+    def read(self, given: object) -> Any: ...
+
+    def show(self, value: Any) -> str: ...
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number between two bounds; `words` are other ways to write special values."""
+
+    minimum: int
+    maximum: int
+    words: dict[str, int | None] = field(default_factory=dict)
+    metavar: str = "N"
+
+    def read(self, given: object) -> int | None:
+        if isinstance(given, str):
+            if given.strip().lower() in self.words:
+                return self.words[given.strip().lower()]
+            given = int(given) if re.fullmatch(r"[0-9]{1,18}", given.strip()) else None
+        elif given is None and None in self.words.values():
+            return None
+        if isinstance(given, int) and not isinstance(given, bool) and self.minimum <= given <= self.maximum:
+            return given
+        also = "".join(f" or {word!r}" for word in self.words)
+        raise ValueError(f"a whole number from {self.minimum} to {self.maximum}{also}")
+
+    def show(self, value: int | None) -> str:
+        return next((word for word, meaning in self.words.items() if meaning == value), str(value))
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of bytes, as `8190`, `16KiB`, `1MiB` or `1GiB`.
+
+    K, M, kB and MB are refused: half of the world means 1000 by them, the other half 1024.
+    """
+
+    minimum: int
+    maximum: int
+    metavar: str = "SIZE"
+
+    def read(self, given: object) -> int:
+        if isinstance(given, str):
+            match = re.fullmatch(r"([0-9]{1,18}) ?(|b|kib|mib|gib)", given.strip().lower())
+            given = int(match[1]) * SIZE_UNITS[match[2]] if match else None
+        if isinstance(given, int) and not isinstance(given, bool) and self.minimum <= given <= self.maximum:
+            return given
+        bounds = f"from {self.show(self.minimum)} to {self.show(self.maximum)}"
+        raise ValueError(f"a size {bounds}, written as bytes or with KiB, MiB or GiB (8190, 16KiB, 1GiB)")
+
+    def show(self, value: int) -> str:
+        for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
+            if value and value % factor == 0:
+                return f"{value // factor}{unit}"
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Seconds, as `30`, `30s`, `250ms`, `5m` or `1h`."""
+
+    minimum_s: float
+    maximum_s: float = DAY_S
+    metavar: str = "TIME"
+
+    def read(self, given: object) -> float:
+        seconds: float | None = None
+        if isinstance(given, str):
+            match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(|ms|s|m|h)", given.strip().lower())
+            seconds = float(match[1]) * DURATION_UNITS[match[2]] if match else None
+        elif isinstance(given, (int, float)) and not isinstance(given, bool):
+            seconds = float(given)
+        if seconds is not None and self.minimum_s <= seconds <= self.maximum_s:  # also refuses NaN
+            return seconds
+        bounds = f"from {self.show(self.minimum_s)} to {self.show(self.maximum_s)}"
+        raise ValueError(
+            f"a time {bounds}, written in seconds or with ms, s, m or h (30, 250ms, 30s, 5m, 1h)"
+        )
+
+    def show(self, value: float) -> str:
+        if value and value % 1:
+            return f"{value * 1000:g}ms"
+        for unit, factor in (("h", 3600), ("m", 60)):
+            if value and value % factor == 0:
+                return f"{value / factor:g}{unit}"
+        return f"{value:g}s"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One word of a few."""
+
+    words: tuple[str, ...]
+    metavar: str
+
+    def read(self, given: object) -> str:
+        if isinstance(given, str) and given.strip().lower() in self.words:
+            return given.strip().lower()
+        raise ValueError(f"one of {', '.join(self.words)}")
+
+    def show(self, value: str) -> str:
+        return value
+
+
+@dataclass(frozen=True)
+class Text:
+    """Printable text that fits on one line, also none at all."""
+
+    metavar: str = "TEXT"
+
+    def read(self, given: object) -> str:
+        if isinstance(given, str) and all("\x20" <= character <= "\x7e" for character in given):
+            return given.strip()
+        raise ValueError("printable ASCII text on one line")
+
+    def show(self, value: str) -> str:
+        return value or "none"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory that is there and may be written to, or None for the system's own choice."""
+
+    metavar: str = "DIR"
+
+    def read(self, given: object) -> str | None:
+        if given is None:
+            return None
+        if isinstance(given, (str, os.PathLike)):
+            path = os.path.abspath(os.fspath(given))
+            if isinstance(path, str) and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
+                return path
+        raise ValueError("a directory that exists and may be written to")
+
+    def show(self, value: str | None) -> str:
+        return value or "the system's"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """One address or several; what an address looks like is the business of `potstill.net.address`."""
+
+    metavar: str = "ADDRESS"
+
+    def read(self, given: object) -> tuple[str, ...]:
+        """A string may hold several, separated by commas; so one environment variable can hold them all."""
+        parts = given.split(",") if isinstance(given, str) else given
+        if isinstance(parts, (list, tuple)) and all(isinstance(part, str) for part in parts):
+            addresses = tuple(part.strip() for part in parts)
+            if addresses and all(addresses):
+                return addresses
+        raise ValueError("one or more addresses: HOST:PORT, :PORT, [IPV6]:PORT, unix:/PATH or fd://NUMBER")
+
+    def show(self, value: tuple[str, ...]) -> str:
+        return ",".join(value)

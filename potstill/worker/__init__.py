@@ -1,0 +1,1 @@
+"""One process: start, serve, drain, stop."""
