@@ -1,0 +1,43 @@
+"""What belongs together stands together: a module and its tests, a compiled module and its stub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import read, relative, sources
+
+MODULES = sources(".py", ".pyx", below=("potstill",))
+CORE = sources(".pyx", below=("potstill/core",))
+TESTS = {path.stem for path in sources(".py", below=("tests",))}
+
+# The package's doors are tested through what they open, plain values through who makes them.
+TESTED_AS = {
+    "potstill/__init__.py": "library",
+    "potstill/__main__.py": "cli",
+    "potstill/core/options.py": "assemble",
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_every_source_file_has_its_test_file(path: Path) -> None:
+    """potstill/net/bind.py is tested in some test_bind.py, test_net_bind.py or test_bind_….py."""
+    if path.name == "__init__.py" and path.parent.name != "potstill":
+        return
+    stem = TESTED_AS.get(relative(path), path.stem)
+    names = (f"test_{stem}", f"test_{path.parent.name}_{stem}")
+    assert any(test == name or test.startswith(f"{name}_") for test in TESTS for name in names)
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_every_compiled_module_has_its_stub(path: Path) -> None:
+    """Type checkers and editors cannot read a shared object: they read the .pyi beside it."""
+    assert path.with_suffix(".pyi").exists()
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_every_compiled_module_opens_with_its_strategy(path: Path) -> None:
+    """The first lines say what the module does, and how."""
+    first = next(line for line in read(path).splitlines() if not line.startswith("# cython:"))
+    assert first.startswith(("#", '"""', 'r"""'))
