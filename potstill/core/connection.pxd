@@ -2,8 +2,10 @@
 
 from potstill.core.body cimport Body
 from potstill.core.environ cimport EnvironBuilder
-from potstill.core.http1 cimport chunks_t, head_t, limits_t
-from potstill.core.response cimport Exchange, ResponseOptions
+from potstill.core.http1 cimport chunks_t, head_t
+from potstill.core.pending cimport Pending
+from potstill.core.response cimport Exchange
+from potstill.core.service cimport Service
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
 
@@ -18,30 +20,6 @@ cdef enum:
     PHASE_READY = 5                    # a whole request: call the application
     PHASE_GO_ON = 6                    # more can be done at once, but others come first
     PHASE_ENDED = 7
-
-# What all connections of an engine share: plain values, and the application.
-cdef class Service:
-    cdef object application
-    cdef limits_t limits
-    cdef long long body_bytes_max      # 0: no limit
-    cdef Py_ssize_t body_memory_bytes
-    cdef object spool_dir
-    cdef bint keep_alive
-    cdef long long requests_max        # on one connection, 0: no limit
-    cdef long long min_rate
-    cdef ResponseOptions answers
-    cdef object log
-
-# Bytes that were read and not used: the beginning of a head, or a pipelined request.
-cdef class Pending:
-    cdef unsigned char *data           # owned
-    cdef size_t size, capacity
-    cdef head_t head                   # owned; how far they have been parsed
-    cdef bint unseen                   # nobody has looked at them yet
-
-    cdef unsigned char *room(self, size_t size) except NULL
-    cdef int put(self, const unsigned char *data, size_t size) except -1
-    cdef void consume(self, size_t size) noexcept
 
 cdef class Connection:
     cdef readonly int phase

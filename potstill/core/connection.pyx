@@ -17,8 +17,7 @@ Owner: the thread that has the busy slot. Nothing here locks.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcpy, memmove
+from libc.stdlib cimport calloc, free
 
 from potstill.core.body cimport Body
 from potstill.core.chunks cimport DATA
@@ -38,10 +37,9 @@ from potstill.core.http1 cimport (
     chunks_free,
     chunks_init,
     head_feed,
-    head_free,
-    head_init,
     head_reset,
 )
+from potstill.core.pending cimport Pending
 from potstill.core.poll cimport (
     NOTE_BROKEN,
     NOTE_DRAIN,
@@ -49,7 +47,8 @@ from potstill.core.poll cimport (
     NOTE_PEER_CLOSED,
     NOTE_READABLE,
 )
-from potstill.core.response cimport FRAMED_CLOSE, Exchange, ResponseOptions, peer_name
+from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
+from potstill.core.service cimport Service
 from potstill.core.stats cimport add
 from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
@@ -58,7 +57,7 @@ from potstill.core.refusals import REFUSALS
 from potstill.core.response import reason_phrase
 
 cdef enum:
-    PENDING_BYTES_FIRST = 2048
+    PENDING_READ_BYTES = 2048          # asked for at a time, of a head that comes in pieces
     BODY_TURNS = 16                    # reads of one body before others get their turn
     LINGER_BYTES = 65536               # dropped at the most before the connection is closed all the same
     BODY_MORE = 0
@@ -68,66 +67,6 @@ cdef enum:
 cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
 
 cdef bytes CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-@cython.final
-cdef class Service:
-    """The application, and the limits that its clients are held to."""
-
-    def __init__(self, application, options, ResponseOptions answers not None, log):
-        self.application = application
-        self.limits.line_bytes_max = options.limit_request_line
-        self.limits.fields_max = options.limit_request_fields
-        self.limits.field_bytes_max = options.limit_request_field_size
-        self.limits.head_bytes_max = options.limit_request_head
-        self.limits.header_map = ("drop", "refuse", "keep").index(options.header_map)
-        self.body_bytes_max = options.limit_request_body
-        self.body_memory_bytes = options.body_memory_bytes
-        self.spool_dir = options.spool_dir
-        self.keep_alive = options.keepalive_s > 0
-        self.requests_max = options.keepalive_requests
-        self.min_rate = options.min_rate_bytes_s
-        self.answers = answers
-        self.log = log
-
-
-@cython.final
-cdef class Pending:
-    """Bytes in wait for the rest of a request, with the parser that has read so far."""
-
-    def __cinit__(self, unsigned int fields_max):
-        if head_init(&self.head, fields_max) != 0:
-            raise MemoryError
-
-    def __dealloc__(self):
-        free(self.data)
-        head_free(&self.head)
-
-    cdef unsigned char *room(self, size_t size) except NULL:
-        """Where `size` more bytes may be written; the caller adds what it wrote to `size`."""
-        cdef size_t capacity = self.capacity if self.capacity else PENDING_BYTES_FIRST
-        cdef unsigned char *grown
-        while capacity < self.size + size:
-            capacity *= 2
-        if capacity != self.capacity:
-            grown = <unsigned char *>realloc(self.data, capacity)
-            if grown == NULL:
-                raise MemoryError
-            self.data = grown
-            self.capacity = capacity
-        return self.data + self.size
-
-    cdef int put(self, const unsigned char *data, size_t size) except -1:
-        memcpy(self.room(size), data, size)
-        self.size += size
-        return 0
-
-    cdef void consume(self, size_t size) noexcept:
-        """The first `size` bytes have been used; what is left begins another request."""
-        memmove(self.data, self.data + size, self.size - size)
-        self.size -= size
-        head_reset(&self.head)
-        self.unseen = True
 
 
 @cython.final
@@ -265,7 +204,7 @@ cdef class Connection:
             if pending is None:
                 count = transport.receive(<char *>workspace.input, INPUT_BYTES)
             else:
-                count = transport.receive(<char *>pending.room(PENDING_BYTES_FIRST), PENDING_BYTES_FIRST)
+                count = transport.receive(<char *>pending.room(PENDING_READ_BYTES), PENDING_READ_BYTES)
             if count == WOULD_BLOCK:
                 break
             if count <= 0:             # the end, or the client is lost: an unfinished head is nobody's request

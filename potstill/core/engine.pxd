@@ -1,17 +1,11 @@
 # The engine: its threads, its listeners, and the way of a slot through them.
 
 from potstill.core.connection cimport Connection, Service
-from potstill.core.environ cimport EnvironBuilder
+from potstill.core.listener cimport Listener
 from potstill.core.schedule cimport runner_t, schedule_t
 from potstill.core.slots cimport slot_t
 from potstill.core.stats cimport Stats
 from potstill.core.workspace cimport Workspace
-
-cdef class Listener:
-    cdef readonly object socket
-    cdef EnvironBuilder builder
-    cdef slot_t *slot                  # the schedule's; NULL when it listens no more
-    cdef bint paused                   # there are as many connections as may be
 
 cdef class Engine:
     cdef schedule_t schedule           # owned

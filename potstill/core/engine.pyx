@@ -24,7 +24,7 @@ from potstill.core.connection cimport (
     Connection,
     Service,
 )
-from potstill.core.environ cimport EnvironBuilder
+from potstill.core.listener cimport Listener, peer_of
 from potstill.core.poll cimport (
     NOTE_BROKEN,
     NOTE_DRAIN,
@@ -36,7 +36,7 @@ from potstill.core.poll cimport (
     poll_add,
     poll_remove,
 )
-from potstill.core.response cimport FileWrapper, ResponseOptions
+from potstill.core.response cimport ResponseOptions
 from potstill.core.schedule cimport (
     MUST_END,
     THEN_BACKLOG,
@@ -58,8 +58,6 @@ from potstill.core.schedule cimport (
     schedule_open,
     schedule_t,
     schedule_wait,
-    schedule_wake_watch,
-    schedule_watch,
 )
 from potstill.core.slots cimport (
     LIST_BODY,
@@ -74,39 +72,22 @@ from potstill.core.slots cimport (
 )
 from potstill.core.stats cimport Stats, add, store
 from potstill.core.transport cimport Transport
+from potstill.core.watch cimport watch_run, watch_wake
 from potstill.core.workspace cimport Workspace
 
 import logging
 import os
-import socket
-import sys
 import threading
 from dataclasses import dataclass
 
 cdef extern from "<sys/socket.h>" nogil:
-    int AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_CLOEXEC
+    int SOCK_NONBLOCK, SOCK_CLOEXEC
     ctypedef unsigned int socklen_t
     struct sockaddr:
         pass
     struct sockaddr_storage:
-        unsigned short ss_family
-    int accept4(int fd, sockaddr *address, socklen_t *size, int flags)
-
-cdef extern from "<arpa/inet.h>" nogil:
-    const char *inet_ntop(int family, const void *source, char *into, socklen_t size)
-    unsigned short ntohs(unsigned short number)
-
-cdef extern from "<netinet/in.h>" nogil:
-    struct in_addr:
         pass
-    struct sockaddr_in:
-        unsigned short sin_port
-        in_addr sin_addr
-    struct in6_addr:
-        unsigned char[16] s6_addr
-    struct sockaddr_in6:
-        unsigned short sin6_port
-        in6_addr sin6_addr
+    int accept4(int fd, sockaddr *address, socklen_t *size, int flags)
 
 cdef enum:
     ACCEPTED_AT_ONCE = 64              # then others get their turn
@@ -134,21 +115,6 @@ class EngineStatistics:
     octets_received: int
     octets_sent: int
     refused: dict  # slug of the rule → count
-
-
-cdef class Listener:
-    """A listening socket, and the environ that its requests have in common."""
-
-    def __init__(self, sock, options):
-        self.socket = sock
-        name, port = _server_name(sock)
-        self.builder = EnvironBuilder(name, port, "http", {
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": options.threads > 1,
-            "wsgi.multiprocess": options.multiprocess,
-            "wsgi.file_wrapper": FileWrapper,
-            "SERVER_SOFTWARE": "potstill",
-        })
 
 
 cdef class Engine:
@@ -297,7 +263,7 @@ cdef class Engine:
 
     def _watch(self):
         with nogil:
-            schedule_watch(&self.schedule)
+            watch_run(&self.schedule)
 
     cdef int _work(self, runner_t *me, Workspace workspace) except -1:
         cdef slot_t *slot
@@ -346,7 +312,7 @@ cdef class Engine:
         me.called = True
         store(&workspace.counters.application_since_ns, workspace.now_ns)
         if self.schedule.watch_asleep:
-            schedule_wake_watch(&self.schedule)
+            watch_wake(&self.schedule)
         connection.run(workspace)
         store(&workspace.counters.application_since_ns, 0)
         add(&workspace.counters.exchanges, 1)
@@ -404,7 +370,7 @@ cdef class Engine:
             close_fd(fd)
             return
         try:
-            addr, port = _peer(address)
+            addr, port = peer_of(address)
             connection = Connection(self.service, Transport(fd), listener.builder, addr, port)
         except BaseException:          # no memory
             schedule_forget(&self.schedule, slot)
@@ -454,29 +420,3 @@ cdef class Engine:
             if self.runners[i].slot == slot:
                 return True
         return False
-
-
-cdef tuple _peer(void *address):
-    """(REMOTE_ADDR, REMOTE_PORT); both empty for a unix socket. An IPv4 client of an IPv6 socket is named by IPv4."""
-    cdef char[64] text
-    cdef int family = (<sockaddr_storage *>address).ss_family
-    if family == AF_INET:
-        inet_ntop(AF_INET, &(<sockaddr_in *>address).sin_addr, text, sizeof(text))
-        return (<bytes>text).decode("ascii"), str(ntohs((<sockaddr_in *>address).sin_port))
-    if family == AF_INET6:
-        inet_ntop(AF_INET6, &(<sockaddr_in6 *>address).sin6_addr, text, sizeof(text))
-        host = (<bytes>text).decode("ascii")
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return host, str(ntohs((<sockaddr_in6 *>address).sin6_port))
-    return "", ""
-
-
-def _server_name(sock):
-    """SERVER_NAME and SERVER_PORT of a listener: strings, never empty (PEP 3333)."""
-    if sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return "localhost", "80"       # a unix socket has neither; these are what a URL would mean by default
-    host, port = sock.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
-        host = socket.gethostname() or "localhost"
-    return host, str(port)

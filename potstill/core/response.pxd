@@ -1,11 +1,8 @@
 # One exchange's answer: start_response, write(), iteration, framing.
 
+from potstill.core.answer cimport answer_t
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
-
-cdef class StatusLine:
-    cdef int code
-    cdef bytes line                    # "HTTP/1.1 200 OK\r\n"
 
 cdef class FileWrapper:
     cdef readonly object filelike
@@ -37,9 +34,7 @@ cdef class Exchange:
     cdef bint keep_alive               # may the connection go on after this answer; ends up as what was decided
     # What the application said
     cdef bint started                  # start_response was called
-    cdef bint has_date, has_server
-    cdef int code
-    cdef long long declared            # Content-Length, or -1
+    cdef answer_t answer
     # What has happened
     cdef bint head_sent
     cdef int framing                   # FRAMED_*
@@ -54,9 +49,6 @@ cdef class Exchange:
     cdef int _send_iterable(self, object result, long long total) except -1
     cdef bint _send_file(self, FileWrapper wrapper) except -1
     cdef int _send_body(self, object chunk, long long total) except -1
-    cdef int _render(self, object status, object headers) except -1
-    cdef int _put_field(self, object name, object value) except -1
-    cdef bint _put_special(self, object name, object value) except -1
     cdef int _begin(self, long long total) except -1
     cdef int _flush_output(self) except -1
     cdef int _finish(self) except -1

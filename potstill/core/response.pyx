@@ -15,10 +15,8 @@ application's call lasts; afterwards they raise.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.list cimport PyList_GET_SIZE, PyList_GET_ITEM
-from cpython.ref cimport PyObject
-from libc.string cimport memcpy
 
+from potstill.core.answer cimport answer_render
 from potstill.core.poll cimport wait_writable
 from potstill.core.stats cimport add
 from potstill.core.transport cimport Transport
@@ -30,38 +28,10 @@ import stat
 import sys
 from http import HTTPStatus
 
-cdef extern from "Python.h":
-    int PyUnicode_KIND(object text)
-    const unsigned char *PyUnicode_1BYTE_DATA(object text)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
-
 cdef enum:
-    STATUS_LINES_MAX = 256             # status texts remembered; an application that invents more gets them rendered anew
     JOINED_BYTES_MAX = 32768           # a body up to so long is copied behind its head, and both leave in one call
-    LENGTH_DIGITS_MAX = 18
 
 cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
-
-cdef unsigned char[256] TOKEN          # octets of a field name (RFC 9110 section 5.6.2)
-cdef unsigned char[256] TEXT           # octets of a field value (RFC 9110 section 5.5)
-
-
-cdef void _fill_tables():
-    cdef int octet
-    for octet in range(256):
-        TOKEN[octet] = 0
-        TEXT[octet] = octet == 9 or (octet >= 32 and octet != 127)
-    for octet in b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
-        TOKEN[octet] = 1
-
-
-_fill_tables()
-
-
-@cython.final
-cdef class StatusLine:
-    """A status text of the application, checked and rendered once."""
-
 
 @cython.final
 cdef class ResponseOptions:
@@ -128,7 +98,7 @@ cdef class Exchange:
         if self.workspace is None:
             raise RuntimeError("start_response was called after its request had ended")
         self.started = False
-        self._render(status, headers)
+        answer_render(&self.answer, self.workspace, status, headers)
         self.started = True
         return self.write
 
@@ -218,8 +188,8 @@ cdef class Exchange:
             return False
         offset = filelike.tell()
         size = max(facts.st_size - offset, 0)
-        if self.declared >= 0:
-            size = min(size, self.declared)
+        if self.answer.declared >= 0:
+            size = min(size, self.answer.declared)
         if size <= JOINED_BYTES_MAX:
             self._send_body(os.pread(raw.fileno(), size, offset), size)
             return True
@@ -255,9 +225,9 @@ cdef class Exchange:
             self._begin(total)
         if self.framing == FRAMED_NONE:
             return self._flush_output()
-        if self.framing == FRAMED_LENGTH and size > self.declared - self.body_sent:
+        if self.framing == FRAMED_LENGTH and size > self.answer.declared - self.body_sent:
             self.overrun = True
-            size = self.declared - self.body_sent
+            size = self.answer.declared - self.body_sent
         chunked = self.framing == FRAMED_CHUNKED
         if chunked:
             workspace.put_number(size, 16)
@@ -307,108 +277,21 @@ cdef class Exchange:
 
     # The head
 
-    cdef int _render(self, object status, object headers) except -1:
-        """Check status and fields, and write them into the output buffer. A later call starts over."""
-        cdef Workspace workspace = self.workspace
-        cdef StatusLine line
-        cdef Py_ssize_t i
-        self.declared = -1
-        self.has_date = self.has_server = False
-        workspace.output_size = 0
-        line = <StatusLine>workspace.status_lines.get(status) if type(status) is str else None
-        if line is None:
-            line = _status_line(status)
-            if len(workspace.status_lines) < STATUS_LINES_MAX:
-                workspace.status_lines[status] = line
-        self.code = line.code
-        workspace.put(PyBytes_AS_STRING(line.line), PyBytes_GET_SIZE(line.line))
-        if not isinstance(headers, list):
-            raise TypeError(f"response headers must be a list of tuples, not {type(headers).__name__} (PEP 3333)")
-        for i in range(PyList_GET_SIZE(headers)):
-            field = <object>PyList_GET_ITEM(headers, i)
-            if not isinstance(field, tuple) or len(field) != 2:
-                raise TypeError(f"a response header must be a tuple (name, value), not {field!r}")
-            self._put_field((<tuple>field)[0], (<tuple>field)[1])
-        return 0
-
-    cdef int _put_field(self, object name, object value) except -1:
-        cdef Py_ssize_t name_size, value_size, i
-        cdef const unsigned char *octets
-        cdef unsigned char fair = 1
-        cdef char *into
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"name and value of response header {name!r} must be str, not "
-                            f"{type(name).__name__} and {type(value).__name__}")
-        name_size = PyUnicode_GET_LENGTH(name)
-        value_size = PyUnicode_GET_LENGTH(value)
-        if PyUnicode_KIND(name) != 1 or name_size == 0:
-            raise ValueError(f"response header {name!r} is not a field name (RFC 9110 section 5.1)")
-        octets = PyUnicode_1BYTE_DATA(name)
-        for i in range(name_size):
-            fair &= TOKEN[octets[i]]
-        if not fair:
-            raise ValueError(f"response header {name!r} is not a field name (RFC 9110 section 5.1)")
-        if PyUnicode_KIND(value) != 1:
-            raise ValueError(f"response header {name!r} has a value that is not latin-1: {value!r} (PEP 3333)")
-        octets = PyUnicode_1BYTE_DATA(value)
-        for i in range(value_size):
-            fair &= TEXT[octets[i]]
-        if not fair:
-            raise ValueError(f"response header {name!r} has a control character in its value: {value!r} "
-                             "(RFC 9110 section 5.5)")
-        if self._put_special(name, value):
-            return 0
-        into = self.workspace.room(name_size + value_size + 4)
-        memcpy(into, PyUnicode_1BYTE_DATA(name), name_size)
-        into += name_size
-        into[0] = c":"
-        into[1] = c" "
-        memcpy(into + 2, octets, value_size)
-        into += value_size + 2
-        into[0] = c"\r"
-        into[1] = c"\n"
-        self.workspace.output_size += name_size + value_size + 4
-        return 0
-
-    cdef bint _put_special(self, object name, object value) except -1:
-        """What a field means for the framing. True when it is not to be written as it stands."""
-        cdef const unsigned char *octets = PyUnicode_1BYTE_DATA(name)
-        cdef Py_ssize_t size = PyUnicode_GET_LENGTH(name)
-        if size == 4:
-            self.has_date |= _same(octets, b"date", 4)
-        elif size == 6:
-            self.has_server |= _same(octets, b"server", 6)
-        elif size == 14 and _same(octets, b"content-length", 14):
-            if self.declared >= 0:
-                raise ValueError("response header 'Content-Length' was given twice")
-            self.declared = _length(value)
-            if self.code < 200 or self.code == 204:
-                self.declared = -1
-                return True            # RFC 9110 section 8.6: must not be sent with 1xx and 204
-        elif size == 10 and _same(octets, b"connection", 10):
-            if value.strip().lower() != "close":
-                raise ValueError(f"response header 'Connection' may only be 'close', not {value!r} (PEP 3333)")
-            self.keep_alive = False
-            return True                # written once, by _begin
-        elif _hop_by_hop(octets, size):
-            raise ValueError(f"response header {name!r} is hop-by-hop: the server's business (PEP 3333)")
-        return False
-
     cdef int _begin(self, long long total) except -1:
         """Complete the head: who answers, when, how the body is framed, and whether the connection goes on."""
         cdef Workspace workspace = self.workspace
         cdef bytes server_line = self.options.server_line
-        if not self.has_server:
+        if not self.answer.has_server:
             workspace.put(PyBytes_AS_STRING(server_line), PyBytes_GET_SIZE(server_line))
-        if not self.has_date:
+        if not self.answer.has_date:
             workspace.put_date()
-        if self.head_only or self.code < 200 or self.code == 204 or self.code == 304:
+        if self.head_only or self.answer.code < 200 or self.answer.code == 204 or self.answer.code == 304:
             self.framing = FRAMED_NONE
-        elif self.declared >= 0:
+        elif self.answer.declared >= 0:
             self.framing = FRAMED_LENGTH
         elif total >= 0:
             self.framing = FRAMED_LENGTH
-            self.declared = total
+            self.answer.declared = total
             workspace.put(b"Content-Length: ", 16)
             workspace.put_number(total, 10)
             workspace.put(b"\r\n", 2)
@@ -418,7 +301,7 @@ cdef class Exchange:
         else:
             self.framing = FRAMED_CLOSE
             self.keep_alive = False
-        if self.options.draining or self.code < 200:
+        if self.options.draining or self.answer.close or self.answer.code < 200:
             self.keep_alive = False
         if not self.keep_alive:
             workspace.put(b"Connection: close\r\n", 19)
@@ -442,10 +325,10 @@ cdef class Exchange:
             return 0
         if self.overrun:
             self.keep_alive = False
-            self._report(f"more octets than the Content-Length of {self.declared} in the answer to", None)
-        elif self.body_sent < self.declared:
+            self._report(f"more octets than the Content-Length of {self.answer.declared} in the answer to", None)
+        elif self.body_sent < self.answer.declared:
             self.cut = True
-            self._report(f"{self.body_sent} octets instead of the Content-Length of {self.declared} "
+            self._report(f"{self.body_sent} octets instead of the Content-Length of {self.answer.declared} "
                          "in the answer to", None)
         return 0
 
@@ -462,12 +345,12 @@ cdef class Exchange:
         self._report("exception in", sys.exception())
         add(&self.workspace.counters.failures, 1)
         if self.head_sent:
-            if self.framing != FRAMED_LENGTH or self.body_sent < self.declared:
+            if self.framing != FRAMED_LENGTH or self.body_sent < self.answer.declared:
                 self.cut = True
             self.keep_alive = False
             return
         try:
-            self._render("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
+            answer_render(&self.answer, self.workspace, "500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
             self.started = True
             self.keep_alive = False
             self._send_body(b"500 Internal Server Error\n", 26)
@@ -495,58 +378,6 @@ cdef str peer_name(str addr, str port):
 
 cdef str _not_bytes(object chunk):
     return f"the body must be made of bytes, not {type(chunk).__name__} (PEP 3333)"
-
-
-cdef StatusLine _status_line(object status):
-    """RFC 9112 section 4: three digits, a space, a reason without control characters."""
-    if not isinstance(status, str):
-        raise TypeError(f"status must be str, not {type(status).__name__} (PEP 3333)")
-    digits = status[:3]
-    if not (len(status) >= 4 and status[3] == " " and digits.isascii() and digits.isdigit() and digits >= "100"):
-        raise ValueError(f"status must look like '200 OK', not {status!r} (PEP 3333)")
-    if any(not (character == "\t" or " " <= character <= "~" or "\x80" <= character <= "\xff") for character in status):
-        raise ValueError(f"status has a character that must not be sent: {status!r} (RFC 9112 section 4)")
-    cdef StatusLine line = StatusLine.__new__(StatusLine)
-    line.code = int(digits)
-    line.line = f"HTTP/1.1 {status}\r\n".encode("latin-1")
-    return line
-
-
-cdef long long _length(object value) except -1:
-    digits = value.strip(" \t")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= LENGTH_DIGITS_MAX):
-        raise ValueError(f"response header 'Content-Length' is not a length: {value!r} (RFC 9110 section 8.6)")
-    return int(digits)
-
-
-cdef bint _same(const unsigned char *octets, const char *lower, Py_ssize_t size) noexcept:
-    """Whether a token equals a lower-case name without "-" being mistaken for another octet."""
-    cdef Py_ssize_t i
-    for i in range(size):
-        if octets[i] != <unsigned char>lower[i] and octets[i] + 32 != <unsigned char>lower[i]:
-            return False
-    return True
-
-
-cdef bint _hop_by_hop(const unsigned char *octets, Py_ssize_t size) noexcept:
-    """RFC 2616 section 13.5.1, as PEP 3333 cites it; Connection is looked at elsewhere."""
-    if size == 2:
-        return _same(octets, b"te", 2)
-    if size == 7:
-        return _same(octets, b"upgrade", 7) or _same(octets, b"trailer", 7)
-    if size == 8:
-        return _same(octets, b"trailers", 8)
-    if size == 10:
-        return _same(octets, b"keep-alive", 10)
-    if size == 16:
-        return _same(octets, b"proxy-connection", 16)
-    if size == 17:
-        return _same(octets, b"transfer-encoding", 17)
-    if size == 18:
-        return _same(octets, b"proxy-authenticate", 18)
-    if size == 19:
-        return _same(octets, b"proxy-authorization", 19)
-    return False
 
 
 def reason_phrase(int code):

@@ -1,7 +1,7 @@
 # Which thread does what next: the ready queue, the backlog, the poller's chair, the runners' target, and the watch.
 
 from potstill.core.poll cimport EVENTS_MAX, event_t
-from potstill.core.slots cimport LISTS, list_t, queue_t, slab_t, slot_t
+from potstill.core.slots cimport LISTS, line_t, list_t, slab_t, slot_t
 from potstill.core.stats cimport counters_t
 
 cdef extern from "<pthread.h>" nogil:
@@ -22,11 +22,6 @@ cdef enum:
     MUST_POLL = 1                      # it has the poller's chair
     MUST_PARK = 2
     MUST_END = 3
-
-# A pair of queues: requests of connections whose last one was quick, and of those whose last one was slow.
-cdef struct line_t:
-    queue_t[2] queues
-    long long[2] spent_ns              # while both had something waiting
 
 # One thread of the engine. Its own thread alone looks at it.
 cdef struct runner_t:
@@ -82,5 +77,7 @@ cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef int schedule_drain(schedule_t *schedule) noexcept nogil
 cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
 cdef void schedule_end(schedule_t *schedule) noexcept nogil
-cdef void schedule_wake_watch(schedule_t *schedule) noexcept nogil
-cdef void schedule_watch(schedule_t *schedule) noexcept nogil
+
+# For the watch; the caller holds the lock.
+cdef long long schedule_first_deadline(schedule_t *schedule) noexcept nogil
+cdef void schedule_wake_one(schedule_t *schedule) noexcept nogil

@@ -10,59 +10,26 @@ Lines are pairs. Requests of connections whose last request was quick have a que
 the time evenly while both have something waiting: a view of a microsecond does not stand behind sixty-four of a
 millisecond, and neither starves the other.
 
-`target` is how many threads may be awake. It starts at one, because one thread is fastest while nothing blocks. The watch
-raises it when work waits and no exchange ends, at once when the processor is idle meanwhile (the runners are blocked),
-after some patience when it is busy (they compute: more threads would only fight for the GIL), and lowers it when the GIL
-is what limits. A thread beyond the seats never calls the application: it accepts, reads, writes and keeps time.
+`target` is how many threads may be awake. It starts at one, because one thread is fastest while nothing blocks; the
+watch (watch.pyx) raises and lowers it. A thread beyond the seats never calls the application: it accepts, reads, writes
+and keeps time.
 
 Locking: one mutex, held for moments, taken with or without the GIL; nobody waits for the GIL while holding it.
 """
 
 from libc.string cimport memset
-from posix.time cimport CLOCK_MONOTONIC, timespec
+from posix.time cimport CLOCK_MONOTONIC
 from posix.unistd cimport close
 
 from potstill.core.poll cimport (
-    EVENTS_MAX,
-    NOTE_BROKEN,
-    NOTE_DRAIN,
-    NOTE_EXPIRED,
-    NOTE_PEER_CLOSED,
-    NOTE_READABLE,
-    NOTE_RESUME,
-    NOTE_RUN,
-    NOTE_WRITABLE,
-    clock_ns,
-    event_t,
-    poll_add,
-    poll_open,
-    poll_ready,
-    poll_wait,
-    process_cpu_ns,
-    wake_hush,
-    wake_open,
-    wake_ring,
+    EVENTS_MAX, NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE, NOTE_RESUME, NOTE_RUN,
+    NOTE_WRITABLE, clock_ns, event_t, poll_add, poll_open, poll_wait, wake_hush, wake_open, wake_ring,
 )
 from potstill.core.slots cimport (
-    LIST_BODY,
-    LIST_HEAD,
-    LIST_IDLE,
-    LIST_LINGER,
-    LIST_NONE,
-    LIST_WRITE,
-    LISTS,
-    list_append,
-    list_remove,
-    queue_pop,
-    queue_push,
-    slab_find,
-    slab_free,
-    slab_give,
-    slab_take,
-    slot_t,
-    slot_token,
+    LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
+    line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t, slot_token,
 )
-from potstill.core.stats cimport counters_t, load
+from potstill.core.stats cimport counters_t
 
 cdef extern from "<pthread.h>" nogil:
     ctypedef struct pthread_condattr_t:
@@ -76,19 +43,12 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_condattr_destroy(pthread_condattr_t *attributes)
     int pthread_cond_init(pthread_cond_t *cond, pthread_condattr_t *attributes)
     int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
-    int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const timespec *until)
     int pthread_cond_signal(pthread_cond_t *cond)
     int pthread_cond_broadcast(pthread_cond_t *cond)
     int pthread_cond_destroy(pthread_cond_t *cond)
 
-cdef enum:
-    LINGER_TICKS = 5                   # the watch stays up so long after the last exchange
-    PATIENCE_TICKS = 15                # three switch intervals of the GIL: how long runners may compute unaided
-    CALM_TICKS = 1000                  # without need, one thread fewer
 
 cdef long long LOOK_AROUND_NS = 1_000_000         # the poller is asked at least so often, however much is ready
-cdef long long TICK_NS = 1_000_000                # of the watch
-cdef long long WINDOW_NS = 20_000_000
 
 cdef long long NEVER = 0x7FFFFFFFFFFFFFFF
 cdef unsigned long long WAKE_TOKEN = 0xFFFFFFFFFFFFFFFF
@@ -162,7 +122,7 @@ cdef slot_t *schedule_next(schedule_t *schedule, runner_t *me) noexcept nogil:
         slot = _take(schedule, me)
         if slot != NULL:
             if schedule.awake < schedule.target:
-                _wake_one(schedule)
+                schedule_wake_one(schedule)
             pthread_mutex_unlock(&schedule.lock)
             return slot
         if schedule.chair:
@@ -209,10 +169,10 @@ cdef slot_t *_take(schedule_t *schedule, runner_t *me) noexcept nogil:
     cdef slot_t *slot = NULL
     if may_run and schedule.backlog.queues[0].count + schedule.backlog.queues[1].count:
         me.line = &schedule.backlog
-        slot = _pop(me.line)
+        slot = line_pop(me.line)
     if slot == NULL:
         me.line = &schedule.ready
-        slot = _pop(me.line)
+        slot = line_pop(me.line)
         if slot == NULL:
             return NULL
         slot.notes |= slot.again       # what came while it stood in line
@@ -233,19 +193,9 @@ cdef bint _anything_to_take(schedule_t *schedule) noexcept nogil:
         schedule.backlog.queues[0].count + schedule.backlog.queues[1].count > 0
 
 
-cdef slot_t *_pop(line_t *line) noexcept nogil:
-    cdef int which
-    if line.queues[0].count and line.queues[1].count:
-        which = 0 if line.spent_ns[0] <= line.spent_ns[1] else 1
-    else:
-        which = 0 if line.queues[0].count else 1
-        line.spent_ns[0] = line.spent_ns[1] = 0
-    return queue_pop(&line.queues[which])
-
-
 cdef void _push(schedule_t *schedule, line_t *line, slot_t *slot) noexcept nogil:
     slot.queued_ns = schedule.now_ns
-    queue_push(&line.queues[1 if slot.slow else 0], slot)
+    line_push(line, slot)
 
 
 cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
@@ -316,7 +266,7 @@ cdef void _park(schedule_t *schedule, runner_t *me) noexcept nogil:
         wake_ring(schedule.wake)       # what it leaves behind falls to the thread in the poller
 
 
-cdef void _wake_one(schedule_t *schedule) noexcept nogil:
+cdef void schedule_wake_one(schedule_t *schedule) noexcept nogil:
     if schedule.parked > 0:
         schedule.parked -= 1
         schedule.awake += 1
@@ -376,7 +326,7 @@ cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
         slot = schedule.lists[list].first
 
 
-cdef long long _first_deadline(schedule_t *schedule) noexcept nogil:
+cdef long long schedule_first_deadline(schedule_t *schedule) noexcept nogil:
     cdef long long first = NEVER
     cdef slot_t *slot
     cdef int i
@@ -390,7 +340,7 @@ cdef long long _first_deadline(schedule_t *schedule) noexcept nogil:
 cdef int _timeout_ms(schedule_t *schedule) noexcept nogil:
     """How long the poller may block: for ever where nothing has a deadline."""
     cdef long long left
-    schedule.waiting_until_ns = _first_deadline(schedule)
+    schedule.waiting_until_ns = schedule_first_deadline(schedule)
     if schedule.waiting_until_ns == NEVER:
         return -1
     left = schedule.waiting_until_ns - schedule_clock(schedule)
@@ -491,128 +441,6 @@ cdef void schedule_end(schedule_t *schedule) noexcept nogil:
     pthread_cond_signal(&schedule.alarm)
     wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
-
-
-# The watch
-
-cdef struct watch_t:
-    long long exchanges, tick_ns, tick_cpu_ns
-    long long window_ns, window_cpu_ns
-    int idle_ticks, stuck_ticks, calm_ticks
-    bint always_waiting                # at every tick of this window
-
-
-cdef void schedule_wake_watch(schedule_t *schedule) noexcept nogil:
-    """A runner is about to enter the application while the watch sleeps."""
-    pthread_mutex_lock(&schedule.lock)
-    pthread_cond_signal(&schedule.alarm)
-    pthread_mutex_unlock(&schedule.lock)
-
-
-cdef void schedule_watch(schedule_t *schedule) noexcept nogil:
-    """The life of the watch: ticks while runners are in the application, sleeps without a clock when they are not."""
-    cdef watch_t watch
-    memset(&watch, 0, sizeof(watch))
-    pthread_mutex_lock(&schedule.lock)
-    while not schedule.ended:
-        if watch.idle_ticks > LINGER_TICKS:
-            schedule.watch_asleep = True
-            # A runner looks at the flag when it has said that it enters, both without a fence. One that could not see
-            # the flag yet is seen by a look that is taken a tick later; any later one rings.
-            _wait_tick(schedule)
-            if not _inside(schedule) and not schedule.ended:
-                pthread_cond_wait(&schedule.alarm, &schedule.lock)
-            schedule.watch_asleep = False
-            watch.idle_ticks = 0
-            _open_window(schedule, &watch)
-            continue
-        _wait_tick(schedule)
-        _tick(schedule, &watch)
-    pthread_mutex_unlock(&schedule.lock)
-
-
-cdef void _wait_tick(schedule_t *schedule) noexcept nogil:
-    cdef long long at = clock_ns() + TICK_NS
-    cdef timespec until
-    until.tv_sec = at // 1_000_000_000
-    until.tv_nsec = at % 1_000_000_000
-    pthread_cond_timedwait(&schedule.alarm, &schedule.lock, &until)
-
-
-cdef bint _inside(schedule_t *schedule) noexcept nogil:
-    cdef int i
-    for i in range(schedule.threads):
-        if load(&schedule.counters[i].application_since_ns):
-            return True
-    return False
-
-
-cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
-    cdef int i
-    for i in range(2):
-        if schedule.ready.queues[i].count or schedule.backlog.queues[i].count:
-            return True
-    if schedule.chair:
-        return False
-    return poll_ready(schedule.poller) or _first_deadline(schedule) <= schedule_clock(schedule)
-
-
-cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    cdef long long exchanges = 0
-    cdef long long now = clock_ns()
-    cdef long long cpu = process_cpu_ns()
-    cdef bint waits = _work_waits(schedule)
-    cdef bint inside = _inside(schedule)
-    cdef int i
-    for i in range(schedule.threads):
-        exchanges += load(&schedule.counters[i].exchanges)
-    if inside or exchanges != watch.exchanges:
-        watch.idle_ticks = 0
-    else:
-        watch.idle_ticks += 1
-    if waits and inside and exchanges == watch.exchanges:
-        watch.stuck_ticks += 1
-        # Idle processor: the runners are blocked. Busy: they compute, and another one would only take the GIL from them.
-        if (cpu - watch.tick_cpu_ns) * 2 < now - watch.tick_ns or watch.stuck_ticks >= PATIENCE_TICKS:
-            _add_runner(schedule)
-            watch.stuck_ticks = 0
-    else:
-        watch.stuck_ticks = 0
-    watch.calm_ticks = 0 if waits else watch.calm_ticks + 1
-    watch.always_waiting = watch.always_waiting and waits
-    watch.exchanges = exchanges
-    watch.tick_ns = now
-    watch.tick_cpu_ns = cpu
-    if now - watch.window_ns >= WINDOW_NS:
-        _judge_window(schedule, watch)
-
-
-cdef void _judge_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    """Every 20 ms: is the GIL the limit, or could more runners get more done?"""
-    cdef long long percent = (watch.tick_cpu_ns - watch.window_cpu_ns) * 100 // (watch.tick_ns - watch.window_ns)
-    if 90 <= percent <= 130:
-        # Above that, something lets the GIL go while it computes; leave it alone.
-        schedule.target = max(1, schedule.target // 2)
-    elif watch.always_waiting and percent < 85:
-        _add_runner(schedule)
-    elif watch.calm_ticks > CALM_TICKS:
-        schedule.target = max(1, schedule.target - 1)
-        watch.calm_ticks = 0
-    _open_window(schedule, watch)
-
-
-cdef void _open_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    watch.window_ns = watch.tick_ns = clock_ns()
-    watch.window_cpu_ns = watch.tick_cpu_ns = process_cpu_ns()
-    watch.always_waiting = True
-    watch.stuck_ticks = 0
-
-
-cdef void _add_runner(schedule_t *schedule) noexcept nogil:
-    if schedule.awake >= schedule.target and schedule.target < schedule.threads:
-        schedule.target += 1
-    if schedule.awake < schedule.target:
-        _wake_one(schedule)
 
 
 cdef class ScheduleFace:

@@ -45,6 +45,11 @@ cdef struct queue_t:
     slot_t *last
     long long count
 
+# A pair of queues: requests of connections whose last one was quick, and of those whose last one was slow.
+cdef struct line_t:
+    queue_t[2] queues
+    long long[2] spent_ns              # while both had something waiting
+
 cdef struct slab_t:
     slot_t *chunks[CHUNKS_MAX]         # owned; never freed before the engine ends, so that a late event finds a slot
     unsigned int chunk_count
@@ -62,3 +67,6 @@ cdef void list_remove(list_t *lists, slot_t *slot) noexcept nogil
 
 cdef void queue_push(queue_t *queue, slot_t *slot) noexcept nogil
 cdef slot_t *queue_pop(queue_t *queue) noexcept nogil
+
+cdef void line_push(line_t *line, slot_t *slot) noexcept nogil
+cdef slot_t *line_pop(line_t *line) noexcept nogil

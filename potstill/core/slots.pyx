@@ -119,6 +119,21 @@ cdef slot_t *queue_pop(queue_t *queue) noexcept nogil:
     return slot
 
 
+cdef slot_t *line_pop(line_t *line) noexcept nogil:
+    """From the queue of the quick ones or that of the slow ones, whichever has had less time while both wait."""
+    cdef int which
+    if line.queues[0].count and line.queues[1].count:
+        which = 0 if line.spent_ns[0] <= line.spent_ns[1] else 1
+    else:
+        which = 0 if line.queues[0].count else 1
+        line.spent_ns[0] = line.spent_ns[1] = 0
+    return queue_pop(&line.queues[which])
+
+
+cdef void line_push(line_t *line, slot_t *slot) noexcept nogil:
+    queue_push(&line.queues[1 if slot.slow else 0], slot)
+
+
 cdef class SlotsFace:
     """The Python face, for tests: one slab, its deadline lists and one queue, slots named by their tokens."""
 

@@ -1,0 +1,12 @@
+# A listening socket as the engine sees it.
+
+from potstill.core.environ cimport EnvironBuilder
+from potstill.core.slots cimport slot_t
+
+cdef class Listener:
+    cdef readonly object socket
+    cdef EnvironBuilder builder
+    cdef slot_t *slot                  # the schedule's; NULL when it listens no more
+    cdef bint paused                   # there are as many connections as may be
+
+cdef tuple peer_of(void *address)

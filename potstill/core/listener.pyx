@@ -1,0 +1,71 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""A listening socket as the engine sees it: its environ, its slot, and how its clients are named."""
+
+from potstill.core.environ cimport EnvironBuilder
+from potstill.core.response cimport FileWrapper
+
+import socket
+import sys
+
+cdef extern from "<sys/socket.h>" nogil:
+    int AF_INET, AF_INET6
+    ctypedef unsigned int socklen_t
+    struct sockaddr_storage:
+        unsigned short ss_family
+
+cdef extern from "<arpa/inet.h>" nogil:
+    const char *inet_ntop(int family, const void *source, char *into, socklen_t size)
+    unsigned short ntohs(unsigned short number)
+
+cdef extern from "<netinet/in.h>" nogil:
+    struct in_addr:
+        pass
+    struct sockaddr_in:
+        unsigned short sin_port
+        in_addr sin_addr
+    struct in6_addr:
+        unsigned char[16] s6_addr
+    struct sockaddr_in6:
+        unsigned short sin6_port
+        in6_addr sin6_addr
+
+
+cdef class Listener:
+    """A listening socket, and the environ that its requests have in common."""
+
+    def __init__(self, sock, options):
+        self.socket = sock
+        name, port = _server_name(sock)
+        self.builder = EnvironBuilder(name, port, "http", {
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": options.threads > 1,
+            "wsgi.multiprocess": options.multiprocess,
+            "wsgi.file_wrapper": FileWrapper,
+            "SERVER_SOFTWARE": "potstill",
+        })
+
+
+cdef tuple peer_of(void *address):
+    """(REMOTE_ADDR, REMOTE_PORT); both empty for a unix socket. An IPv4 client of an IPv6 socket is named by IPv4."""
+    cdef char[64] text
+    cdef int family = (<sockaddr_storage *>address).ss_family
+    if family == AF_INET:
+        inet_ntop(AF_INET, &(<sockaddr_in *>address).sin_addr, text, sizeof(text))
+        return (<bytes>text).decode("ascii"), str(ntohs((<sockaddr_in *>address).sin_port))
+    if family == AF_INET6:
+        inet_ntop(AF_INET6, &(<sockaddr_in6 *>address).sin6_addr, text, sizeof(text))
+        host = (<bytes>text).decode("ascii")
+        if host.startswith("::ffff:") and "." in host:
+            host = host[7:]
+        return host, str(ntohs((<sockaddr_in6 *>address).sin6_port))
+    return "", ""
+
+
+def _server_name(sock):
+    """SERVER_NAME and SERVER_PORT of a listener: strings, never empty (PEP 3333)."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return "localhost", "80"       # a unix socket has neither; these are what a URL would mean by default
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname() or "localhost"
+    return host, str(port)

@@ -1,0 +1,50 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Bytes that a connection has read and cannot use yet, with the parser that has come so far in them."""
+
+cimport cython
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy, memmove
+
+from potstill.core.http1 cimport head_free, head_init, head_reset
+
+cdef enum:
+    PENDING_BYTES_FIRST = 2048
+
+
+@cython.final
+cdef class Pending:
+    """Bytes in wait for the rest of a request, with the parser that has read so far."""
+
+    def __cinit__(self, unsigned int fields_max):
+        if head_init(&self.head, fields_max) != 0:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.data)
+        head_free(&self.head)
+
+    cdef unsigned char *room(self, size_t size) except NULL:
+        """Where `size` more bytes may be written; the caller adds what it wrote to `size`."""
+        cdef size_t capacity = self.capacity if self.capacity else PENDING_BYTES_FIRST
+        cdef unsigned char *grown
+        while capacity < self.size + size:
+            capacity *= 2
+        if capacity != self.capacity:
+            grown = <unsigned char *>realloc(self.data, capacity)
+            if grown == NULL:
+                raise MemoryError
+            self.data = grown
+            self.capacity = capacity
+        return self.data + self.size
+
+    cdef int put(self, const unsigned char *data, size_t size) except -1:
+        memcpy(self.room(size), data, size)
+        self.size += size
+        return 0
+
+    cdef void consume(self, size_t size) noexcept:
+        """The first `size` bytes have been used; what is left begins another request."""
+        memmove(self.data, self.data + size, self.size - size)
+        self.size -= size
+        head_reset(&self.head)
+        self.unseen = True

@@ -1,0 +1,27 @@
+# cython: language_level=3
+"""What all connections of an engine share: the application, and the limits that its clients are held to."""
+
+cimport cython
+
+from potstill.core.response cimport ResponseOptions
+
+
+@cython.final
+cdef class Service:
+    """The application, and the limits that its clients are held to."""
+
+    def __init__(self, application, options, ResponseOptions answers not None, log):
+        self.application = application
+        self.limits.line_bytes_max = options.limit_request_line
+        self.limits.fields_max = options.limit_request_fields
+        self.limits.field_bytes_max = options.limit_request_field_size
+        self.limits.head_bytes_max = options.limit_request_head
+        self.limits.header_map = ("drop", "refuse", "keep").index(options.header_map)
+        self.body_bytes_max = options.limit_request_body
+        self.body_memory_bytes = options.body_memory_bytes
+        self.spool_dir = options.spool_dir
+        self.keep_alive = options.keepalive_s > 0
+        self.requests_max = options.keepalive_requests
+        self.min_rate = options.min_rate_bytes_s
+        self.answers = answers
+        self.log = log
