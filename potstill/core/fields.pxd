@@ -17,7 +17,6 @@ cdef struct limits_t:
     unsigned int field_bytes_max        # --limit-request-field-size
     unsigned int head_bytes_max         # --limit-request-head
     int header_map                      # HEADER_MAP_*: what becomes of a name with "_"
-    bint secure                         # the connection is secured by TLS: "https" may be asked for
 
 cdef enum:
     HEADER_MAP_DROP = 0

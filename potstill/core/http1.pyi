@@ -47,7 +47,6 @@ def parse_head(
     field_bytes_max: int = 16384,
     head_bytes_max: int = 65536,
     header_map: Literal["drop", "refuse", "keep"] = "drop",
-    secure: bool = False,
 ) -> Head | Refusal | None:
     """The head at the beginning of `data`, or why it is refused, or None while it is not whole.
 

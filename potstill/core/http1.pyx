@@ -120,7 +120,7 @@ cdef int whole_line(head_t *head, const unsigned char *data, size_t start, size_
         return field_line(head, data, start, lf - 1, limits)
     if lf - 1 > start:
         head.stage = STAGE_FIELDS
-        return request_line(head, data, start, lf - 1, limits.secure)
+        return request_line(head, data, start, lf - 1)
     # RFC 9112 section 2.2: a server ought to ignore at least one empty line before the request line.
     if head.stage == STAGE_AFTER_EMPTY_LINE:
         return REFUSE_EMPTY_LINES
@@ -131,8 +131,7 @@ cdef int whole_line(head_t *head, const unsigned char *data, size_t start, size_
 # The request line
 
 
-cdef int request_line(head_t *head, const unsigned char *data, size_t start, size_t end,
-                      bint secure) noexcept nogil:
+cdef int request_line(head_t *head, const unsigned char *data, size_t start, size_t end) noexcept nogil:
     cdef size_t target = start, space
     cdef target_t parts
     cdef const unsigned char *found
@@ -155,7 +154,7 @@ cdef int request_line(head_t *head, const unsigned char *data, size_t start, siz
     if head.method.length == 7 and memcmp(data + start, b"CONNECT", 7) == 0:
         return REFUSE_CONNECT
     answer = target_parse(data, target, space,
-                          head.method.length == 7 and memcmp(data + start, b"OPTIONS", 7) == 0, secure, &parts)
+                          head.method.length == 7 and memcmp(data + start, b"OPTIONS", 7) == 0, &parts)
     head.target.start = <unsigned int>target
     head.target.length = <unsigned int>(space - target)
     head.path = parts.path
@@ -365,16 +364,15 @@ class Head(NamedTuple):
 
 
 cdef limits_t limits_of(int line_bytes_max, int fields_max, int field_bytes_max, int head_bytes_max,
-                        str header_map, bint secure) except *:
+                        str header_map) except *:
     modes = {"drop": HEADER_MAP_DROP, "refuse": HEADER_MAP_REFUSE, "keep": HEADER_MAP_KEEP}
-    return limits_t(line_bytes_max, fields_max, field_bytes_max, head_bytes_max, modes[header_map], secure)
+    return limits_t(line_bytes_max, fields_max, field_bytes_max, head_bytes_max, modes[header_map])
 
 
 def parse_head(bytes data, *, splits=(), line_bytes_max=8190, fields_max=100, field_bytes_max=16384,
-               head_bytes_max=65536, header_map="drop", secure=False):
+               head_bytes_max=65536, header_map="drop"):
     cdef head_t head
-    cdef limits_t limits = limits_of(line_bytes_max, fields_max, field_bytes_max, head_bytes_max, header_map,
-                                    secure)
+    cdef limits_t limits = limits_of(line_bytes_max, fields_max, field_bytes_max, head_bytes_max, header_map)
     cdef int answer = INCOMPLETE
     if head_init(&head, fields_max) < 0:
         raise MemoryError
@@ -436,7 +434,7 @@ def decode_path(bytes path):
 
 def measure_head(bytes data, int rounds, *, size_t step=0):
     cdef head_t head
-    cdef limits_t limits = limits_of(1 << 30, 1 << 20, 1 << 30, 1 << 30, "drop", False)
+    cdef limits_t limits = limits_of(1 << 30, 1 << 20, 1 << 30, 1 << 30, "drop")
     cdef const unsigned char *start = data
     cdef size_t total = len(data), size
     cdef int answer = INCOMPLETE

@@ -45,8 +45,6 @@ _ROWS = [
      "The authority in the request target is not host and port (RFC 9110 section 4.2)."),
     (REFUSE_MISDIRECTED, 421, "misdirected",
      "An https URI was asked for over a connection without TLS (RFC 9110 section 7.4)."),
-    (REFUSE_MISDIRECTED, 421, "misdirected",
-     "A request for an https resource came over a connection that is not secured (RFC 9110 section 7.4)."),
     (REFUSE_PERCENT, 400, "bad-percent",
      "A % in the path is not followed by two hexadecimal digits (RFC 3986 section 2.1)."),
     (REFUSE_PERCENT_NUL, 400, "percent-nul", "The path holds an encoded NUL, %00 (RFC 3986 section 7.3)."),

@@ -14,8 +14,8 @@ cdef struct target_t:
     span_t query                        # without "?"
     span_t authority                    # of an absolute-form target, else empty
 
-# Reads data[start:end], in which there is no space; 0 or a refusal. `secure`: as in limits_t.
-cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint is_options, bint secure,
+# Reads data[start:end], in which there is no space; 0 or a refusal.
+cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint is_options,
                       target_t *target) noexcept nogil
 # uri-host [ ":" port ] of RFC 3986, without userinfo, with a host that is not empty.
 cdef bint is_authority(const unsigned char *data, size_t size) noexcept nogil

@@ -13,8 +13,8 @@ from libc.string cimport memchr, memcpy
 
 from potstill.core.fields cimport folded_equal
 from potstill.core.refusals cimport (
-    REFUSE_ASTERISK, REFUSE_BARE_CR, REFUSE_FRAGMENT, REFUSE_MISDIRECTED, REFUSE_PERCENT,
-    REFUSE_PERCENT_NUL, REFUSE_REQUEST_LINE_SPACES, REFUSE_TARGET_AUTHORITY, REFUSE_TARGET_BYTES, REFUSE_TARGET_FORM,
+    REFUSE_ASTERISK, REFUSE_BARE_CR, REFUSE_FRAGMENT, REFUSE_PERCENT, REFUSE_PERCENT_NUL,
+    REFUSE_REQUEST_LINE_SPACES, REFUSE_TARGET_AUTHORITY, REFUSE_TARGET_BYTES, REFUSE_TARGET_FORM,
 )
 
 cdef enum:
@@ -32,7 +32,7 @@ cdef unsigned char HEX[256]             # value of the digit, or NOT_HEX
 cdef unsigned char REG_NAME[256]        # 1 where a byte may stand in a reg-name as it is
 
 
-cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint is_options, bint secure,
+cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint is_options,
                       target_t *target) noexcept nogil:
     cdef size_t path = start
     target.authority.start = target.authority.length = 0
@@ -49,9 +49,6 @@ cdef int target_parse(const unsigned char *data, size_t start, size_t end, bint 
             return unfit_byte(data, start, end, REFUSE_TARGET_FORM)
         if not is_authority(data + target.authority.start, target.authority.length):
             return unfit_byte(data, start, end, REFUSE_TARGET_AUTHORITY)
-        # RFC 9110 section 7.4: an "https" resource is not to be had over a connection that is not secured.
-        if data[start + 4] != c':' and not secure:
-            return REFUSE_MISDIRECTED
         target.form = FORM_ABSOLUTE
         if path == end and is_options:
             # RFC 9112 section 3.2.4: OPTIONS for a URI without path and query is about the server as a whole.
