@@ -229,7 +229,7 @@ cdef class Chunks:
     def __cinit__(self, *, fields_max=100, field_bytes_max=16384, head_bytes_max=65536,
                   header_map=HEADER_MAP_DROP):
         chunks_init(&self.chunks)
-        self.limits = limits_t(0, fields_max, field_bytes_max, head_bytes_max, header_map, False)
+        self.limits = limits_t(0, fields_max, field_bytes_max, head_bytes_max, header_map)
         self.answer = INCOMPLETE
         self.rest = b""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.house.tree import read, relative, sources
+from tests.house.tree import module_name, read, relative, sources
 
 MODULES = sources(".py", ".pyx", below=("potstill",))
 CORE = sources(".pyx", below=("potstill/core",))
@@ -34,6 +37,32 @@ def test_every_source_file_has_its_test_file(path: Path) -> None:
 def test_every_compiled_module_has_its_stub(path: Path) -> None:
     """Type checkers and editors cannot read a shared object: they read the .pyi beside it."""
     assert path.with_suffix(".pyi").exists()
+
+
+def promised(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
+    """The dotted names that a stub defines; protocols are for type checkers alone."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef):
+            yield prefix + node.name
+        elif isinstance(node, ast.AnnAssign) and not prefix:
+            yield ast.unparse(node.target)
+        elif isinstance(node, ast.ClassDef) and "Protocol" not in map(ast.unparse, node.bases):
+            yield prefix + node.name
+            yield from promised(node.body, f"{prefix}{node.name}.")
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_every_stub_keeps_its_promises(path: Path) -> None:
+    """What a stub names is there when the module is imported."""
+    module = importlib.import_module(module_name(path))
+    names = promised(ast.parse(read(path.with_suffix(".pyi"))).body)
+    assert [name for name in names if attribute(module, name) is None] == []
+
+
+def attribute(module: object, name: str) -> object:
+    for part in name.split("."):
+        module = getattr(module, part, None)
+    return module
 
 
 @pytest.mark.parametrize("path", CORE, ids=relative)

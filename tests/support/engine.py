@@ -98,10 +98,19 @@ class Running:
             raise AssertionError(f"{error}; the engine stands at {self.now}") from None
 
     def wait_idle(self, connections: int = 0) -> None:
-        """Wait until nothing is left to do, with so many connections open."""
-        self.wait(
-            lambda now: now.connections == connections and now.ready == now.backlog == now.in_application == 0
-        )
+        """Wait until so many connections are open and nothing is left to do for them.
+
+        No seat is taken then, so whatever was handled has been settled: its deadline counts.
+        """
+        self.wait(lambda now: now.connections == connections and idle(now))
+
+    def wait_received(self, octets: int) -> None:
+        """Wait until so many octets have been read in all, and nothing is left to do."""
+        self.wait(lambda now: now.octets_received >= octets and idle(now))
+
+
+def idle(now: EngineStatistics) -> bool:
+    return now.ready == now.backlog == now.running == 0
 
 
 def listen(path: Path | None = None, backlog: int = BACKLOG) -> socket.socket:

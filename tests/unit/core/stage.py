@@ -135,15 +135,15 @@ def logged() -> Iterator[Log]:
     """Take the engine's log, from INFO on; nothing of it goes further."""
     log = Log()
     logger = logging.getLogger("potstill")
-    before = logger.level, logger.propagate, logger.handlers
+    before = logger.level, logger.propagate
+    logger.addHandler(log)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    # pytest's own handlers among them: a record that they keep has a traceback, and with it a whole request.
-    logger.handlers = [log]
     try:
         yield log
     finally:
-        level, logger.propagate, logger.handlers = before
+        logger.removeHandler(log)
+        level, logger.propagate = before
         logger.setLevel(level)
 
 
