@@ -52,7 +52,7 @@ cdef class Connection:
     cdef int _read_head(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1
     cdef int _begin(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1
     cdef int _receive_body(self, Workspace workspace) except -1
-    cdef int _receive_length(self) except -2
+    cdef int _receive_length(self, Workspace workspace) except -2
     cdef int _receive_chunks(self, Workspace workspace) except -2
     cdef int _take_body(self, const unsigned char *data, size_t size, size_t *used) except -1
     cdef int _complete(self) except -1

@@ -321,7 +321,7 @@ cdef class Connection:
         for turn in range(BODY_TURNS):
             if transport.drained:
                 return PHASE_BODY
-            verdict = self._receive_length() if self.chunks == NULL else self._receive_chunks(workspace)
+            verdict = self._receive_length(workspace) if self.chunks == NULL else self._receive_chunks(workspace)
             if verdict == BODY_BLOCKED:
                 if transport.lost or transport.peer_closed and not transport.drained:
                     # Cut short: the application is never called for half a request (RFC 9112 section 8).
@@ -337,13 +337,14 @@ cdef class Connection:
         self.phase = PHASE_BODY
         return PHASE_GO_ON
 
-    cdef int _receive_length(self) except -2:
+    cdef int _receive_length(self, Workspace workspace) except -2:
         """One read, straight to where the application will find it, and not a byte further than the body goes."""
         cdef Py_ssize_t room, count
         cdef char *into = self.body.reserve(self.left, &room)
         count = self.transport.receive(into, min(room, self.left))
         if count <= 0:
             return BODY_BLOCKED
+        add(&workspace.counters.octets_received, count)
         self.body.commit(count)
         self.left -= count
         return BODY_WHOLE if self.left == 0 else BODY_MORE
@@ -354,6 +355,7 @@ cdef class Connection:
         cdef Py_ssize_t count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
         if count <= 0:
             return BODY_BLOCKED
+        add(&workspace.counters.octets_received, count)
         verdict = self._take_body(workspace.input, count, &used)
         if verdict == COMPLETE:
             self._keep_rest(workspace.input + used, count - used)

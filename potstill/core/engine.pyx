@@ -408,9 +408,11 @@ cdef class Engine:
         for i in range(self.schedule.slab.chunk_count * 256):
             slot = &self.schedule.slab.chunks[i // 256][i % 256]
             if slot.in_use and slot.owner != NULL and not self._in_hand(slot):
+                owner = <object>slot.owner
+                slot.owner = NULL      # taken: what ends it below may let the GIL go, and others end too
+                Py_DECREF(owner)
                 if not slot.listener:
-                    (<Connection>slot.owner).end(workspace)
-                Py_DECREF(<object>slot.owner)
+                    (<Connection>owner).end(workspace)
                 schedule_forget(&self.schedule, slot)
 
 

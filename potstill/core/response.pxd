@@ -53,6 +53,7 @@ cdef class Exchange:
     cdef int _flush_output(self) except -1
     cdef int _finish(self) except -1
     cdef int _wait_for_client(self) except -1
+    cdef void _give_client_up(self, str why) noexcept
     cdef void _close_result(self, object result) noexcept
     cdef void _fail(self) noexcept
     cdef void _report(self, str what, object error) noexcept

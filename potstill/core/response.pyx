@@ -157,7 +157,7 @@ cdef class Exchange:
         cdef long long total = 0
         if len(result) == 1:
             chunk = result[0]
-            return self._send_body(chunk, len(chunk) if type(chunk) is bytes else -1)
+            return self._send_body(chunk, len(chunk) if isinstance(chunk, bytes) else -1)
         for chunk in result:
             if not isinstance(chunk, bytes):
                 raise TypeError(_not_bytes(chunk))
@@ -270,10 +270,19 @@ cdef class Exchange:
                 sent = transport.sent
                 progress = now
             if now - progress > self.options.write_timeout_ns:
-                raise TimeoutError("the client took no octet of the response within --write-timeout")
+                self._give_client_up("no octet of the response was taken within --write-timeout")
             if now - begun > RATE_GRACE_NS and (sent - sent_before) < self.options.min_rate * (now - begun) // 10**9:
-                raise TimeoutError("the client takes the response at less than --min-rate")
+                self._give_client_up("the response is taken at less than --min-rate")
         return 0
+
+    cdef void _give_client_up(self, str why) noexcept:
+        """Nothing more goes out, and the application is asked for no more."""
+        self.cut = True
+        self.transport.lose()
+        try:
+            self.options.log.info("closed %s: %s", peer_name(self.remote_addr, self.remote_port), why)
+        except BaseException:
+            pass                       # as in _report
 
     # The head
 

@@ -320,8 +320,8 @@ cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
             slot.busy = True
             slot.notes = NOTE_EXPIRED
             _push(schedule, &schedule.ready, slot)
-        elif list == LIST_HEAD:
-            # Being read at this moment, but a head's time is not to be prolonged by that.
+        elif list == LIST_HEAD or list == LIST_LINGER:
+            # Being read at this moment, but these two are not to be prolonged by that.
             slot.again |= NOTE_EXPIRED
         slot = schedule.lists[list].first
 

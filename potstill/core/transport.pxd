@@ -30,6 +30,7 @@ cdef class Transport:
     cdef int flush(self) except -1
     cdef void drop_queue(self) noexcept
     cdef void shut_sending(self) noexcept
+    cdef void lose(self) noexcept
     cdef void reset_on_close(self) noexcept
     cdef void close(self) noexcept
     cdef Py_ssize_t _send_now(self, const char *before, Py_ssize_t before_size, const char *data, Py_ssize_t size,
@@ -39,4 +40,3 @@ cdef class Transport:
     cdef int _append(self, object segment, long long size) except -1
     cdef int _queue_copy(self, const char *data, Py_ssize_t size) except -1
     cdef int _queue_owner(self, object owner, Py_ssize_t offset, Py_ssize_t size) except -1
-    cdef void _lose(self) noexcept

@@ -105,7 +105,7 @@ cdef class Transport:
             if errno == EAGAIN:
                 self.drained = True
                 return WOULD_BLOCK
-            self._lose()
+            self.lose()
             return LOST
 
     # Writing
@@ -193,7 +193,7 @@ cdef class Transport:
             return count
         if errno == EAGAIN or errno == EINTR:
             return 0
-        self._lose()
+        self.lose()
         return LOST
 
     cdef int send_file(self, const char *before, Py_ssize_t before_size, int fd, long long offset,
@@ -310,7 +310,8 @@ cdef class Transport:
 
     # The end
 
-    cdef void _lose(self) noexcept:
+    cdef void lose(self) noexcept:
+        """Nothing more goes either way."""
         self.lost = True
         self.drop_queue()
 

@@ -107,7 +107,7 @@ def test_the_target(target: str, path: str, query: str) -> None:
 def test_options_of_the_server_itself() -> None:
     """RFC 9112 section 3.2.4."""
     made = environ(b"OPTIONS * HTTP/1.1")
-    assert (made["PATH_INFO"], made["REQUEST_URI"], made["QUERY_STRING"]) == ("*", "*", "")
+    assert (made["PATH_INFO"], made["REQUEST_URI"], made["QUERY_STRING"]) == ("", "*", "")
 
 
 def test_an_absolute_target_replaces_the_host() -> None:
