@@ -1,0 +1,97 @@
+"""The run: every server in every scenario, in turn, and all of it again for each round.
+
+Rounds are the outermost loop. What drifts over half an hour (heat, a neighbour on the host) then meets
+every server alike, and two servers of one scenario and round, which are compared, stand next to each other
+in time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench import answers, apps
+from bench.crowd import allow_descriptors
+from bench.measures import Measured, Plan, measure
+from bench.process import ServerFailedError, free_port, started
+from bench.results import Sample
+from bench.scenarios import Kind, Scenario
+from bench.servers import CONNECTIONS_MAX, PROJECT, Launch, Role, Server, build_floor
+
+# Measured once, whatever the number of rounds: they do not vary, and they take their time.
+ONCE = (Kind.CROWD, Kind.SILENCE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the servers of a run share: the compiled floor, the file that is sent, their environment."""
+
+    directory: Path
+    floor: Path
+    seen: Path  # see answers.py
+    environment: dict[str, str]
+
+
+def run(
+    servers: Sequence[Server], scenarios: Sequence[Scenario], rounds: int, plan: Plan
+) -> Iterator[Sample]:
+    """The samples, one by one, as they are measured."""
+    allow_descriptors(CONNECTIONS_MAX)
+    # The harness itself keeps off the server's core.
+    os.sched_setaffinity(0, {plan.load_core})
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        place = _prepare(Path(name), plan)
+        for turn in range(rounds):
+            for scenario in scenarios:
+                if turn and scenario.kind in ONCE:
+                    continue
+                for server in _rotated(servers, turn):
+                    if server.role is Role.FLOOR and scenario.floor is None:
+                        continue
+                    measured = _sample(server, scenario, place, plan)
+                    yield Sample(
+                        server.name, scenario.name, turn, measured.figures, measured.fault, measured.note
+                    )
+
+
+def _prepare(directory: Path, plan: Plan) -> Place:
+    sent, seen = directory / "sent", directory / "seen"
+    sent.write_bytes(apps.BODY)
+    floor = build_floor(directory)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT),
+        "BENCH_FILE": str(sent),
+        "BENCH_SEEN": str(seen),
+        "BENCH_SPIN_TURNS": _spin_turns(plan.server_core),
+    }
+    return Place(directory, floor, seen, environment)
+
+
+def _spin_turns(core: int) -> str:
+    command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "bench.apps"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _rotated(servers: Sequence[Server], turn: int) -> list[Server]:
+    """Another one comes first in each round, so that no server always follows the same neighbour's heat."""
+    first = turn % len(servers)
+    return [*servers[first:], *servers[:first]]
+
+
+def _sample(server: Server, scenario: Scenario, place: Place, plan: Plan) -> Measured:
+    port = free_port()
+    launch = Launch(f"bench.{scenario.application}", port, place.floor, scenario.floor or ())
+    log = place.directory / f"{server.name}.log"
+    try:
+        with started(server.command(launch), plan.server_core, port, log, place.environment) as running:
+            fault = answers.fault(scenario, port, place.seen)
+            measured = measure(running, scenario, plan)
+            return replace(measured, fault=fault) if fault else measured
+    except ServerFailedError as error:
+        return Measured({}, fault=f"did not start: {error}")

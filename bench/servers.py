@@ -1,0 +1,223 @@
+"""Who is measured: one table, with the command of each server and what its line of options was chosen for.
+
+The same for all: one process that serves (or as few as the server knows how to have), 8 threads where it
+has threads, a backlog of 2,048, keep-alive for at least 75 s and without a limit of requests, no access
+log, plain HTTP/1.1 on a loopback port, and as many connections as the scenario of 10,000 needs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+
+from bench.launch import BACKLOG, HOST, KEEPALIVE_S, THREADS
+
+PROJECT = Path(__file__).resolve().parent.parent
+FLOOR_SOURCE = Path(__file__).with_name("floor.c")
+CONNECTIONS_MAX = 12_000
+PROBE_TIMEOUT_S = 60
+
+
+class Role(Enum):
+    OURS = "ours"
+    PEER = "peer"
+    FLOOR = "floor"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a command is built from."""
+
+    application: str  # module:name
+    port: int
+    floor: Path  # the compiled floor
+    floor_arguments: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Server:
+    name: str
+    distribution: str  # its name on PyPI; "" for the floor
+    module: str  # imports when the server is usable
+    command: Callable[[Launch], list[str]]
+    needs: str = "`python -m bench.install` installs it"
+    remark: str = ""
+    role: Role = Role.PEER
+
+    def version(self) -> str:
+        if self.role is Role.FLOOR:
+            return "C, cc -O2"
+        try:
+            return metadata.version(self.distribution)
+        except metadata.PackageNotFoundError:
+            return "in place"
+
+    def missing(self) -> str | None:
+        """None when it can be started here, else why not, with what would help."""
+        if self.role is Role.FLOOR:
+            return None if shutil.which("cc") else "there is no C compiler `cc`"
+        if self.name == "uwsgi":
+            probe = [_beside_python("uwsgi"), "--version"]
+        else:
+            probe = [sys.executable, "-W", "ignore", "-c", f"import {self.module}"]
+        try:
+            done = subprocess.run(
+                probe, cwd=PROJECT, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{error}; {self.needs}"
+        if done.returncode == 0:
+            return None
+        said = done.stderr.strip().splitlines() or [f"{probe[0]} ended with {done.returncode}"]
+        return f"{said[-1]}; {self.needs}"
+
+
+def build_floor(directory: Path) -> Path:
+    """The compiled floor, in `directory`."""
+    target = directory / "floor"
+    subprocess.run(["cc", "-O2", "-o", str(target), str(FLOOR_SOURCE)], check=True)
+    return target
+
+
+def _beside_python(name: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else name
+
+
+def _module(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", *arguments]
+
+
+def _launched(name: str) -> Callable[[Launch], list[str]]:
+    return lambda launch: _module("bench.launch", name, launch.application, str(launch.port))
+
+
+def _floor(launch: Launch) -> list[str]:
+    return [str(launch.floor), str(launch.port), *launch.floor_arguments]
+
+
+def _potstill(launch: Launch) -> list[str]:
+    options = f"--threads {THREADS} --backlog {BACKLOG} --max-connections {CONNECTIONS_MAX}"
+    return _module(
+        "potstill", launch.application, "--bind", launch.address, *options.split(), "--log-level", "warning"
+    )
+
+
+def _granian(launch: Launch) -> list[str]:
+    options = f"--interface wsgi --http 1 --workers 1 --blocking-threads {THREADS} --no-ws --no-access-log"
+    limits = f"--backlog {BACKLOG} --backpressure {CONNECTIONS_MAX} --log-level warning"
+    where = ["--host", HOST, "--port", str(launch.port)]
+    return _module("granian", launch.application, *where, *options.split(), *limits.split())
+
+
+def _gunicorn(launch: Launch) -> list[str]:
+    options = f"--worker-class gthread --workers 1 --threads {THREADS} --backlog {BACKLOG}"
+    limits = f"--keep-alive {KEEPALIVE_S} --worker-connections {CONNECTIONS_MAX} --log-level warning"
+    return _module(
+        "gunicorn",
+        launch.application,
+        "--bind",
+        launch.address,
+        *options.split(),
+        *limits.split(),
+        "--no-control-socket",
+    )
+
+
+def _waitress(launch: Launch) -> list[str]:
+    return _module(
+        "waitress",
+        f"--listen={launch.address}",
+        f"--threads={THREADS}",
+        f"--backlog={BACKLOG}",
+        f"--connection-limit={CONNECTIONS_MAX}",
+        "--asyncore-use-poll",
+        launch.application,
+    )
+
+
+def _uwsgi(launch: Launch) -> list[str]:
+    options = f"--master --processes 1 --threads {THREADS} --listen {BACKLOG} --disable-logging"
+    router = f"--http-keepalive={KEEPALIVE_S} --http-timeout={KEEPALIVE_S} --http-auto-chunked"
+    return [
+        _beside_python("uwsgi"),
+        *f"--http {launch.address}".split(),
+        *options.split(),
+        *router.split(),
+        "--die-on-term",
+        "--need-app",
+        f"--virtualenv={sys.prefix}",
+        f"--pythonpath={PROJECT}",
+        f"--module={launch.application}",
+    ]
+
+
+SERVERS = (
+    Server(
+        "floor",
+        "",
+        "",
+        _floor,
+        remark="the bare epoll loop of floor.c; answers without reading",
+        role=Role.FLOOR,
+    ),
+    Server("potstill", "potstill", "potstill.core.engine", _potstill, "`make build`", role=Role.OURS),
+    Server(
+        "bjoern",
+        "bjoern",
+        "bjoern",
+        _launched("bjoern"),
+        "it needs libev's headers (apt: libev-dev), then `python -m bench.install`",
+        "one thread in one loop; it has no threads to give it",
+    ),
+    Server(
+        "fastwsgi",
+        "fastwsgi",
+        "fastwsgi",
+        _launched("fastwsgi"),
+        remark="one thread in one loop; TCP_NODELAY set",
+    ),
+    Server(
+        "granian",
+        "granian",
+        "granian",
+        _granian,
+        remark="WSGI mode, 1 worker, 1 runtime thread, 8 blocking threads; HTTP/1 only: no guessing",
+    ),
+    Server(
+        "gunicorn",
+        "gunicorn",
+        "gunicorn",
+        _gunicorn,
+        remark="gthread, 1 worker, its C parser where installed",
+    ),
+    Server(
+        "waitress", "waitress", "waitress", _waitress, remark="poll instead of select, for over 1,024 sockets"
+    ),
+    Server(
+        "cheroot",
+        "cheroot",
+        "cheroot.wsgi",
+        _launched("cheroot"),
+        remark="keep_alive_conn_limit lifted from 10",
+    ),
+    Server(
+        "uwsgi",
+        "uwsgi",
+        "",
+        _uwsgi,
+        remark="behind its own http router, the only way it keeps more connections than threads",
+    ),
+)
+
+BY_NAME = {server.name: server for server in SERVERS}
