@@ -35,6 +35,7 @@ cdef class Connection:
     cdef long long left                # octets of a Content-Length body still to come
     cdef long long phase_octets        # received or sent when the phase's rate began to count
     cdef long long phase_since_ns
+    cdef long long read_ns             # when a head was last read from
     cdef long long requests
     cdef bint head_only                # the request being refused is a HEAD: no body goes back
     cdef bint keep                     # after the answer has left: go on

@@ -258,6 +258,7 @@ cdef class Engine:
     def _run(self, int number):
         cdef Workspace workspace = Workspace(self.stats, number, self.options.limit_request_fields)
         workspace.skew_ns = &self.schedule.skew_ns
+        store(&workspace.counters.thread_id, threading.get_native_id())
         self._work(&self.runners[number], workspace)
         self._end_connections()        # those that its turn came too late for, if it was the last to leave
 
@@ -286,7 +287,9 @@ cdef class Engine:
             me.now_ns = schedule_clock(&self.schedule)
             me.spent_ns = me.now_ns - begun
             if me.called:
-                slot.slow = me.spent_ns > SLOW_NS
+                # One request that was interrupted by whatever else the machine does must not count: hence the cap.
+                slot.cost_ns = (7 * slot.cost_ns + min(me.spent_ns, 4 * SLOW_NS)) // 8
+                slot.slow = slot.cost_ns > SLOW_NS
 
     cdef void _handle(self, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
         """Do what there is to do for the slot, and say in `me` what becomes of it."""

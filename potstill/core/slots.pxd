@@ -26,7 +26,8 @@ cdef struct slot_t:
     bint listener
     bint registered                    # with the poller
     bint busy                          # some thread, or a queue, has it; all others leave notes
-    bint slow                          # its last request took long
+    bint slow                          # its requests take long, of late
+    long long cost_ns                  # … so long, on a moving average
     unsigned int notes                 # why it stands in a queue
     unsigned int again                 # what came while it was busy
     int list                           # LIST_*

@@ -6,6 +6,7 @@ cdef enum:
 cdef struct counters_t:
     long long exchanges                # responses ended, whatever their fate
     long long application_since_ns     # when the application was entered; 0 while this thread is outside of it
+    long long thread_id                # the kernel's, for whoever looks at the thread from outside
     long long accepted
     long long closed
     long long failures                 # exceptions that the application did not catch

@@ -1,17 +1,20 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The watch: one thread that looks, while runners are inside the application, whether more of them would help.
 
-It raises the schedule's target when work waits and no exchange ends: at once when the processor is idle meanwhile (the
-runners are blocked), after some patience when it is busy (they compute, and another thread would only take the GIL from
-them). It lowers the target when the GIL is the limit, and slowly when there was no need for long (engine.md, rule 5).
+It raises the schedule's target when work waits and no exchange ends: at once when no runner is running (they are
+blocked), after some patience when one is (it computes, and another thread would only take the GIL from it). It lowers the target when the GIL is the limit, and slowly when there was no need for long (engine.md, rule 5).
 
 It runs without the GIL and under the schedule's lock, which it lets go while it waits. When nobody is inside the
 application for some ticks it sleeps without a clock, and whoever enters next wakes it: an idle worker makes no system
 calls.
 """
 
+from libc.stdio cimport snprintf
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
+from posix.fcntl cimport O_CLOEXEC, O_RDONLY, open
 from posix.time cimport timespec
+from posix.unistd cimport close, pread
 
 from potstill.core.poll cimport clock_ns, poll_ready, process_cpu_ns
 from potstill.core.schedule cimport (
@@ -34,17 +37,27 @@ cdef extern from "<pthread.h>" nogil:
 cdef enum:
     LINGER_TICKS = 5                   # the watch stays up so long after the last exchange
     PATIENCE_TICKS = 15                # three switch intervals of the GIL: how long runners may compute unaided
+    WINDOW_TICKS_MIN = 5               # fewer say nothing: the watch itself did not get the processor
+    ONE_CORE_PERCENT = 130
+    STAT_BYTES = 128                   # the state is among the first: number, name of 15 bytes, state
     CALM_TICKS = 1000                  # without need, one thread fewer
 
 cdef long long TICK_NS = 1_000_000                # of the watch
 cdef long long WINDOW_NS = 20_000_000
 
 
+# One runner's line in /proc, kept open: reading it again is one system call.
+cdef struct sight_t:
+    long long thread_id
+    int fd                             # -1: it cannot be had
+
 cdef struct watch_t:
     long long exchanges, tick_ns, tick_cpu_ns
     long long window_ns, window_cpu_ns
     int idle_ticks, stuck_ticks, calm_ticks
-    bint always_waiting                # at every tick of this window
+    int waiting_ticks, computing_ticks # of this window: work waited; and a runner was computing meanwhile
+    int ticks                          # of this window
+    sight_t *sights                    # owned; one a thread
 
 
 cdef void watch_wake(schedule_t *schedule) noexcept nogil:
@@ -58,6 +71,9 @@ cdef void watch_run(schedule_t *schedule) noexcept nogil:
     """The life of the watch: ticks while runners are in the application, sleeps without a clock when they are not."""
     cdef watch_t watch
     memset(&watch, 0, sizeof(watch))
+    watch.sights = <sight_t *>calloc(schedule.threads, sizeof(sight_t))
+    if watch.sights == NULL:
+        return
     pthread_mutex_lock(&schedule.lock)
     while not schedule.ended:
         if watch.idle_ticks > LINGER_TICKS:
@@ -74,6 +90,7 @@ cdef void watch_run(schedule_t *schedule) noexcept nogil:
         _wait_tick(schedule)
         _tick(schedule, &watch)
     pthread_mutex_unlock(&schedule.lock)
+    _close_sights(schedule, &watch)
 
 
 cdef void _wait_tick(schedule_t *schedule) noexcept nogil:
@@ -104,10 +121,9 @@ cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
 
 cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     cdef long long exchanges = 0
-    cdef long long now = clock_ns()
-    cdef long long cpu = process_cpu_ns()
     cdef bint waits = _work_waits(schedule)
     cdef bint inside = _inside(schedule)
+    cdef bint computing = waits and inside and _computing(schedule, watch)
     cdef int i
     for i in range(schedule.threads):
         exchanges += load(&schedule.counters[i].exchanges)
@@ -117,29 +133,29 @@ cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
         watch.idle_ticks += 1
     if waits and inside and exchanges == watch.exchanges:
         watch.stuck_ticks += 1
-        # Idle processor: the runners are blocked. Busy: they compute, and another one would only take the GIL from them.
-        if (cpu - watch.tick_cpu_ns) * 2 < now - watch.tick_ns or watch.stuck_ticks >= PATIENCE_TICKS:
+        if not computing or watch.stuck_ticks >= PATIENCE_TICKS:
             _add_runner(schedule)
             watch.stuck_ticks = 0
     else:
         watch.stuck_ticks = 0
     watch.calm_ticks = 0 if waits else watch.calm_ticks + 1
-    watch.always_waiting = watch.always_waiting and waits
+    watch.ticks += 1
+    watch.waiting_ticks += waits
+    watch.computing_ticks += computing
     watch.exchanges = exchanges
-    watch.tick_ns = now
-    watch.tick_cpu_ns = cpu
-    if now - watch.window_ns >= WINDOW_NS:
+    if clock_ns() - watch.window_ns >= WINDOW_NS:
         _judge_window(schedule, watch)
 
 
 cdef void _judge_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
     """Every 20 ms: is the GIL the limit, or could more runners get more done?"""
-    cdef long long percent = (watch.tick_cpu_ns - watch.window_cpu_ns) * 100 // (watch.tick_ns - watch.window_ns)
-    if 90 <= percent <= 130:
-        # Above that, something lets the GIL go while it computes; leave it alone.
-        schedule.target = max(1, schedule.target // 2)
-    elif watch.always_waiting and percent < 85:
-        _add_runner(schedule)
+    cdef long long percent = (process_cpu_ns() - watch.window_cpu_ns) * 100 // (clock_ns() - watch.window_ns)
+    if watch.ticks >= WINDOW_TICKS_MIN and watch.waiting_ticks == watch.ticks:
+        if watch.computing_ticks * 10 >= watch.ticks * 9 and percent <= ONE_CORE_PERCENT:
+            # Above that, something lets the GIL go while it computes; leave it alone.
+            schedule.target = schedule.target // 2 if schedule.target > 4 else max(1, schedule.target - 1)
+        elif watch.computing_ticks * 100 < watch.ticks * 85:
+            _add_runner(schedule)
     elif watch.calm_ticks > CALM_TICKS:
         schedule.target = max(1, schedule.target - 1)
         watch.calm_ticks = 0
@@ -147,10 +163,48 @@ cdef void _judge_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
 
 
 cdef void _open_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    watch.window_ns = watch.tick_ns = clock_ns()
-    watch.window_cpu_ns = watch.tick_cpu_ns = process_cpu_ns()
-    watch.always_waiting = True
-    watch.stuck_ticks = 0
+    watch.window_ns = clock_ns()
+    watch.window_cpu_ns = process_cpu_ns()
+    watch.ticks = watch.waiting_ticks = watch.computing_ticks = 0
+
+
+cdef bint _computing(schedule_t *schedule, watch_t *watch) noexcept nogil:
+    """Whether a runner inside the application is running, or would if it were given a processor.
+
+    The kernel's word is taken for it, not the CPU time used: on a busy or throttled machine a runner that computes uses
+    little of it and would pass for a blocked one. A runner that waits for the GIL sleeps, but then another has it.
+    """
+    cdef int i
+    for i in range(schedule.threads):
+        if load(&schedule.counters[i].application_since_ns) and \
+                _runs(&watch.sights[i], load(&schedule.counters[i].thread_id)):
+            return True
+    return False
+
+
+cdef bint _runs(sight_t *sight, long long thread_id) noexcept nogil:
+    """The state in proc_pid_stat(5) is R. True as well where it cannot be read: patience does the least harm."""
+    cdef char[STAT_BYTES] line
+    cdef ssize_t size, i
+    if sight.thread_id != thread_id:
+        if sight.thread_id and sight.fd >= 0:
+            close(sight.fd)
+        sight.thread_id = thread_id
+        snprintf(line, sizeof(line), b"/proc/self/task/%lld/stat", thread_id)
+        sight.fd = open(line, O_RDONLY | O_CLOEXEC)
+    size = pread(sight.fd, line, sizeof(line), 0)
+    for i in range(size - 3, -1, -1):
+        if line[i] == c")":            # ends the name, which may hold anything
+            return line[i + 2] == c"R"
+    return True
+
+
+cdef void _close_sights(schedule_t *schedule, watch_t *watch) noexcept nogil:
+    cdef int i
+    for i in range(schedule.threads):
+        if watch.sights[i].thread_id and watch.sights[i].fd >= 0:
+            close(watch.sights[i].fd)
+    free(watch.sights)
 
 
 cdef void _add_runner(schedule_t *schedule) noexcept nogil:
