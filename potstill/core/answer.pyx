@@ -8,7 +8,6 @@ Connection is left to whoever knows how the connection goes on.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.string cimport memcpy
 
 from potstill.core.workspace cimport Workspace
@@ -46,7 +45,6 @@ cdef class StatusLine:
 cdef int answer_render(answer_t *answer, Workspace workspace, object status, object headers) except -1:
     """Check status and fields, and write them into the output buffer. A later call starts over."""
     cdef StatusLine line
-    cdef Py_ssize_t i
     answer.declared = -1
     answer.has_date = answer.has_server = answer.close = False
     workspace.output_size = 0
@@ -59,8 +57,7 @@ cdef int answer_render(answer_t *answer, Workspace workspace, object status, obj
     workspace.put(PyBytes_AS_STRING(line.line), PyBytes_GET_SIZE(line.line))
     if not isinstance(headers, list):
         raise TypeError(f"response headers must be a list of tuples, not {type(headers).__name__} (PEP 3333)")
-    for i in range(PyList_GET_SIZE(headers)):
-        field = <object>PyList_GET_ITEM(headers, i)
+    for field in headers:              # not by index: the application may shorten the list meanwhile
         if not isinstance(field, tuple) or len(field) != 2:
             raise TypeError(f"a response header must be a tuple (name, value), not {field!r}")
         answer_put_field(answer, workspace, (<tuple>field)[0], (<tuple>field)[1])

@@ -37,6 +37,7 @@ cdef class Connection:
     cdef long long phase_since_ns
     cdef long long read_ns             # when a head was last read from
     cdef long long requests
+    cdef bint leave                    # end it unless a request has come
     cdef bint head_only                # the request being refused is a HEAD: no body goes back
     cdef bint keep                     # after the answer has left: go on
     cdef bint abort                    # … or end with a reset, because no orderly end would tell that it was cut
@@ -55,7 +56,7 @@ cdef class Connection:
     cdef int _receive_body(self, Workspace workspace) except -1
     cdef int _receive_length(self, Workspace workspace) except -2
     cdef int _receive_chunks(self, Workspace workspace) except -2
-    cdef int _take_body(self, const unsigned char *data, size_t size, size_t *used) except -1
+    cdef int _take_body(self, unsigned char *data, size_t size, size_t *used) except -1
     cdef int _complete(self) except -1
     cdef int _keep_rest(self, const unsigned char *data, size_t size) except -1
     cdef bint _too_slow(self, Workspace workspace, long long octets) noexcept

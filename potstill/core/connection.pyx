@@ -18,13 +18,13 @@ Owner: the thread that has the busy slot. Nothing here locks.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdlib cimport calloc, free
+from libc.string cimport memmove
 
 from potstill.core.body cimport Body
 from potstill.core.chunks cimport DATA
 from potstill.core.environ cimport EnvironBuilder
 from potstill.core.http1 cimport (
     COMPLETE,
-    FORM_ABSOLUTE,
     INCOMPLETE,
     REFUSE_BODY_RATE,
     REFUSE_BODY_TIMEOUT,
@@ -58,7 +58,7 @@ from potstill.core.response import reason_phrase
 
 cdef enum:
     PENDING_READ_BYTES = 2048          # asked for at a time, of a head that comes in pieces
-    BODY_TURNS = 16                    # reads of one body before others get their turn
+    BODY_TURNS = 4                     # reads of one body before others get their turn
     LINGER_BYTES = 65536               # dropped at the most before the connection is closed all the same
     BODY_MORE = 0
     BODY_WHOLE = 1
@@ -95,7 +95,10 @@ cdef class Connection:
         try:
             self._go(self._handle(notes, workspace))
         except MemoryError:
-            self._give_up(workspace, REFUSE_NO_MEMORY)
+            if self.phase >= PHASE_WRITE:      # in the middle of an answer there is no place for another
+                self.end(workspace)
+            else:
+                self._give_up(workspace, REFUSE_NO_MEMORY)
         except OSError as error:       # the spool: everything else on this road reports by value
             self._log_failure("cannot spool the body of a request from", error)
             self._give_up(workspace, REFUSE_SPOOL_FULL)
@@ -131,6 +134,7 @@ cdef class Connection:
         if self.phase != PHASE_ENDED:
             add(&workspace.counters.closed, 1)
             add(&workspace.counters.octets_sent, self.transport.sent)
+        self.transport.shared = self.service.answers.forked
         if self.abort or self.transport.queued:
             # Where the end of the connection is the end of the body, an orderly one would make half an answer whole.
             self.transport.reset_on_close()
@@ -161,9 +165,10 @@ cdef class Connection:
             self.transport.drained = False
         if notes & (NOTE_PEER_CLOSED | NOTE_BROKEN):
             self.transport.peer_closed = True
-        if notes & NOTE_DRAIN:
-            self.transport.drained = False     # look once more: a request may be on its way
-        if notes & NOTE_EXPIRED:
+        if notes & NOTE_DRAIN or (notes & NOTE_EXPIRED and self.phase == PHASE_IDLE):
+            self.leave = True
+            self.transport.drained = False     # look once more: a request may have come
+        elif notes & NOTE_EXPIRED:
             return self._expire(workspace)
         if self.phase <= PHASE_HEAD:
             return self._receive_head(workspace)
@@ -184,8 +189,7 @@ cdef class Connection:
         if self.phase == PHASE_WRITE:
             self.service.log.info("closed %s: no octet of the response taken within --write-timeout",
                                   peer_name(self.remote_addr, self.remote_port))
-        # An idle connection ends silently; what is queued for a client that does not take it is cut off by a reset.
-        self.end(workspace)
+        self.end(workspace)            # what is queued for a client that does not take it is cut off by a reset
         return PHASE_ENDED
 
     # The head
@@ -223,8 +227,8 @@ cdef class Connection:
                 return phase
         if self.pending is not None:
             return PHASE_HEAD
-        if self.service.answers.draining:
-            self.end(workspace)
+        if self.leave or self.service.answers.draining:
+            self.end(workspace)        # silently, as http.md has it for idle connections
             return PHASE_ENDED
         return PHASE_IDLE
 
@@ -252,8 +256,9 @@ cdef class Connection:
         cdef bint expects = head.expect_continue
         cdef int verdict
         self.requests += 1
+        self.leave = False
         self._note_method(head, data)
-        if head.form == FORM_ABSOLUTE and data[head.target.start + 4] | 0x20 == c"s":
+        if head.authority.length and data[head.target.start + 4] | 0x20 == c"s":
             # RFC 9110 section 7.4: an https resource must not be given out over a connection that is not secured.
             return self._refuse(workspace, REFUSE_MISDIRECTED)
         self.body = Body.__new__(Body)
@@ -283,7 +288,7 @@ cdef class Connection:
                 raise MemoryError
             chunks_init(self.chunks)
         if begin < size:
-            verdict = self._take_body(data + begin, size - begin, &used)
+            verdict = self._take_body(<unsigned char *>data + begin, size - begin, &used)
             if verdict > COMPLETE:
                 return self._refuse(workspace, verdict)
             self._keep_rest(data + begin + used, size - begin - used)
@@ -364,25 +369,30 @@ cdef class Connection:
             return BODY_WHOLE
         return BODY_MORE if verdict == INCOMPLETE else verdict
 
-    cdef int _take_body(self, const unsigned char *data, size_t size, size_t *used) except -1:
+    cdef int _take_body(self, unsigned char *data, size_t size, size_t *used) except -1:
         """As much of data[:size] as belongs to the body: INCOMPLETE, COMPLETE, or a refusal."""
-        cdef size_t step = 0, start = 0, length = 0, at = 0
+        cdef size_t step = 0, start = 0, length = 0, at = 0, packed = 0
+        cdef long long seen
         cdef int verdict = INCOMPLETE
         if self.chunks == NULL:
             used[0] = min(size, <size_t>self.left)
             self.body.append(<const char *>data, used[0])
             self.left -= used[0]
             return COMPLETE if self.left == 0 else INCOMPLETE
+        # The payload moves together over the framing, which has been read, so that the body gets it in one piece.
         while at < size and verdict == INCOMPLETE:
             verdict = chunks_feed(self.chunks, data + at, size - at, &self.service.limits, &step, &start, &length)
             if length:
-                if self.service.body_bytes_max and self.body._size + <long long>length > self.service.body_bytes_max:
-                    return REFUSE_BODY_TOO_LARGE
-                self.body.append(<const char *>data + at + start, length)
-            if self.chunks.stage == DATA and self.service.body_bytes_max \
-                    and self.body._size + <long long>self.chunks.left > self.service.body_bytes_max:
-                return REFUSE_BODY_TOO_LARGE       # as soon as it is announced
+                memmove(data + packed, data + at + start, length)
+                packed += length
+            seen = self.body._size + packed
+            if self.chunks.stage == DATA:
+                seen += self.chunks.left           # refused as soon as it is announced
+            if self.service.body_bytes_max and seen > self.service.body_bytes_max:
+                return REFUSE_BODY_TOO_LARGE
             at += step
+        if packed:
+            self.body.append(<const char *>data, packed)
         used[0] = at
         return verdict
 
@@ -411,7 +421,8 @@ cdef class Connection:
             self.end(workspace)
             return PHASE_ENDED
         if transport.queued:
-            return PHASE_WRITE
+            self.phase = PHASE_WRITE
+            return PHASE_WRITE if transport.full else PHASE_GO_ON
         if not self.keep:
             return self._close_politely(workspace)
         if self.pending is None and transport.drained:
@@ -425,6 +436,8 @@ cdef class Connection:
         except OSError as error:
             self._log_failure("cannot read the file of the answer to", error)
             self.abort = True
+        if self.transport.queued and not self.transport.full and not self.transport.lost and not self.abort:
+            return PHASE_GO_ON         # a fast client of a long answer: others come in between
         if self.transport.queued and self._too_slow(workspace, self.transport.sent):
             self.service.log.info("closed %s: the response is taken at less than --min-rate",
                                   peer_name(self.remote_addr, self.remote_port))

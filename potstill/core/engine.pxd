@@ -8,6 +8,7 @@ from potstill.core.stats cimport Stats
 from potstill.core.workspace cimport Workspace
 
 cdef class Engine:
+    cdef object __weakref__
     cdef schedule_t schedule           # owned
     cdef runner_t *runners             # owned; one a thread
     cdef readonly object options
@@ -22,6 +23,7 @@ cdef class Engine:
     cdef long long _complained_ns      # when it last said that it could not accept
 
     cdef int _work(self, runner_t *me, Workspace workspace) except -1
+    cdef void _set_to_work(self, Workspace workspace) noexcept
     cdef void _handle(self, slot_t *slot, runner_t *me, Workspace workspace) noexcept
     cdef void _call(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept
     cdef void _conclude(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept

@@ -18,6 +18,7 @@ from posix.unistd cimport close as close_fd
 from potstill.core.connection cimport (
     PHASE_ENDED,
     PHASE_GO_ON,
+    PHASE_IDLE,
     PHASE_LINGER,
     PHASE_READY,
     PHASE_WRITE,
@@ -44,6 +45,7 @@ from potstill.core.schedule cimport (
     THEN_GO_ON,
     THEN_WAIT,
     runner_t,
+    schedule_abandon,
     schedule_admit,
     schedule_advance,
     schedule_clock,
@@ -51,6 +53,7 @@ from potstill.core.schedule cimport (
     schedule_disarm,
     schedule_drain,
     schedule_end,
+    schedule_make_room,
     schedule_enter,
     schedule_forget,
     schedule_next,
@@ -61,6 +64,7 @@ from potstill.core.schedule cimport (
 )
 from potstill.core.slots cimport (
     LIST_BODY,
+    LIST_FRESH,
     LIST_HEAD,
     LIST_IDLE,
     LIST_LINGER,
@@ -78,6 +82,7 @@ from potstill.core.workspace cimport Workspace
 import logging
 import os
 import threading
+import weakref
 from dataclasses import dataclass
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -137,8 +142,9 @@ cdef class Engine:
         failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
         if failure < 0:
             raise OSError(-failure, os.strerror(-failure))
-        self.schedule.timeouts_ns[LIST_IDLE] = <long long>((options.keepalive_s or options.header_timeout_s) * 1e9)
+        self.schedule.timeouts_ns[LIST_IDLE] = <long long>(options.keepalive_s * 1e9)
         self.schedule.timeouts_ns[LIST_HEAD] = <long long>(options.header_timeout_s * 1e9)
+        self.schedule.timeouts_ns[LIST_FRESH] = <long long>(options.header_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_BODY] = <long long>(options.body_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_WRITE] = <long long>(options.write_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
@@ -167,6 +173,7 @@ cdef class Engine:
         if self.started:
             raise RuntimeError("the engine was started before")
         self.started = True
+        _follow_forks(self)
         for listener in self._listeners:
             listener.socket.setblocking(False)
             listener.slot = schedule_admit(&self.schedule, True)
@@ -209,6 +216,13 @@ cdef class Engine:
         self.draining = True
         schedule_drain(&self.schedule)
         self._after_end()
+
+    def _after_fork(self, bint in_child):
+        """The application has forked. A child has one thread, which is inside the application, and nothing of ours to do."""
+        self.service.answers.forked = True
+        if in_child:
+            self.service.answers.in_child = True
+            schedule_abandon(&self.schedule)
 
     def wait_drained(self, timeout_s=None):
         """Wait until the last connection has ended; False when `timeout_s` is over before."""
@@ -269,6 +283,7 @@ cdef class Engine:
     cdef int _work(self, runner_t *me, Workspace workspace) except -1:
         cdef slot_t *slot
         cdef long long begun
+        self._set_to_work(workspace)
         while True:
             slot = schedule_next(&self.schedule, me)
             if me.then == THEN_END:
@@ -277,19 +292,27 @@ cdef class Engine:
             if slot == NULL:
                 if me.must == MUST_END:
                     return 0
+                store(&workspace.counters.working_since_ns, 0)
                 with nogil:
                     schedule_wait(&self.schedule, me)
+                self._set_to_work(workspace)
                 continue
             begun = workspace.now_ns = self.schedule.now_ns
             me.then = THEN_WAIT
             me.called = False
             self._handle(slot, me, workspace)
+            add(&workspace.counters.turns, 1)
             me.now_ns = schedule_clock(&self.schedule)
             me.spent_ns = me.now_ns - begun
             if me.called:
                 # One request that was interrupted by whatever else the machine does must not count: hence the cap.
                 slot.cost_ns = (7 * slot.cost_ns + min(me.spent_ns, 4 * SLOW_NS)) // 8
                 slot.slow = slot.cost_ns > SLOW_NS
+
+    cdef void _set_to_work(self, Workspace workspace) noexcept:
+        store(&workspace.counters.working_since_ns, schedule_clock(&self.schedule))
+        if self.schedule.watch_asleep:
+            watch_wake(&self.schedule)
 
     cdef void _handle(self, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
         """Do what there is to do for the slot, and say in `me` what becomes of it."""
@@ -299,7 +322,10 @@ cdef class Engine:
             return
         connection = <Connection>slot.owner
         if slot.notes & NOTE_RUN:
-            self._call(connection, slot, me, workspace)
+            if slot.again & NOTE_BROKEN:       # reset while it waited; a mere half-close is answered
+                connection.end(workspace)
+            else:
+                self._call(connection, slot, me, workspace)
         else:
             connection.handle(slot.notes, workspace)
             if connection.verdict == PHASE_READY:
@@ -314,8 +340,6 @@ cdef class Engine:
             schedule_disarm(&self.schedule, slot)
         me.called = True
         store(&workspace.counters.application_since_ns, workspace.now_ns)
-        if self.schedule.watch_asleep:
-            watch_wake(&self.schedule)
         connection.run(workspace)
         store(&workspace.counters.application_since_ns, 0)
         add(&workspace.counters.exchanges, 1)
@@ -334,7 +358,8 @@ cdef class Engine:
         elif verdict == PHASE_GO_ON:
             me.then = THEN_GO_ON
         else:
-            me.list = verdict
+            # A client that has not sent a byte yet has as long for that as for a head.
+            me.list = LIST_FRESH if verdict == PHASE_IDLE and connection.requests == 0 else verdict
             me.relevant = NOTE_READABLE | NOTE_PEER_CLOSED | NOTE_BROKEN | NOTE_EXPIRED | NOTE_DRAIN
             if verdict == PHASE_WRITE:
                 me.relevant = NOTE_WRITABLE | NOTE_BROKEN | NOTE_EXPIRED
@@ -353,6 +378,7 @@ cdef class Engine:
                 return
             if self.connections_max and self.schedule.connections >= self.connections_max:
                 listener.paused = True
+                schedule_make_room(&self.schedule)
                 return
             size = sizeof(address)
             fd = accept4(listener.slot.fd, <sockaddr *>&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
@@ -362,8 +388,8 @@ cdef class Engine:
                 return
             elif errno != EINTR and errno != ECONNABORTED:
                 # Out of descriptors or memory: the client waits in the kernel's queue, and nothing spins.
-                self._complain(errno)
                 me.list = LIST_RETRY
+                self._complain(errno)
                 return
         me.then = THEN_GO_ON
 
@@ -374,8 +400,14 @@ cdef class Engine:
             return
         try:
             addr, port = peer_of(address)
-            connection = Connection(self.service, Transport(fd), listener.builder, addr, port)
+            transport = Transport(fd)
         except BaseException:          # no memory
+            close_fd(fd)
+            schedule_forget(&self.schedule, slot)
+            return
+        try:
+            connection = Connection(self.service, transport, listener.builder, addr, port)
+        except BaseException:
             schedule_forget(&self.schedule, slot)
             return
         Py_INCREF(connection)
@@ -425,3 +457,15 @@ cdef class Engine:
             if self.runners[i].slot == slot:
                 return True
         return False
+
+
+def _follow_forks(engine):
+    """Tell the engine of forks for as long as it lives; the hooks themselves cannot be taken back."""
+    known = weakref.ref(engine)
+
+    def tell(in_child):
+        engine = known()
+        if engine is not None:
+            engine._after_fork(in_child)
+
+    os.register_at_fork(after_in_parent=lambda: tell(False), after_in_child=lambda: tell(True))

@@ -22,7 +22,6 @@ from potstill.core.http1 cimport (
     FIELD_COOKIE,
     FIELD_PROXY,
     FIELD_TRANSFER_ENCODING,
-    FORM_ABSOLUTE,
     FORM_ASTERISK,
     HEADER_MAP_KEEP,
     INCOMPLETE,
@@ -125,7 +124,7 @@ cdef class EnvironBuilder:
         PyDict_SetItem(environ, REMOTE_PORT, remote_port)
         self._put_request(environ, data, head)
         self._put_fields(environ, data, head)
-        if head.form == FORM_ABSOLUTE:
+        if head.authority.length:
             # RFC 9112 section 3.2.2: an absolute target's authority replaces what Host says.
             PyDict_SetItem(environ, HTTP_HOST, _latin1(data + head.authority.start, head.authority.length))
         return environ

@@ -20,6 +20,8 @@ cdef class ResponseOptions:
     cdef long long write_timeout_ns
     cdef long long min_rate            # bytes a second, 0: none
     cdef bint draining                 # the engine is: answers say Connection: close
+    cdef bint forked                   # the application has forked: a child may hold our sockets
+    cdef bint in_child                 # … and this is the child
     cdef object log                    # a logging.Logger
 
 cdef class Exchange:
@@ -31,6 +33,7 @@ cdef class Exchange:
     # What the request said
     cdef bint head_only                # HEAD: no body goes out whatever comes
     cdef int minor                     # HTTP/1.minor of the client
+    cdef unsigned long thread          # the runner's
     cdef bint keep_alive               # may the connection go on after this answer; ends up as what was decided
     # What the application said
     cdef bint started                  # start_response was called
@@ -42,6 +45,7 @@ cdef class Exchange:
     cdef bint overrun                  # more came than Content-Length allows
     cdef bint cut                      # the answer is unfinished: the connection must end uncleanly
 
+    cdef int _check_caller(self, str what) except -1
     cdef void respond(self, object application, Workspace workspace) noexcept
     cdef int _call(self, object application) except -1
     cdef int _send_result(self, object result) except -1
@@ -56,6 +60,7 @@ cdef class Exchange:
     cdef void _give_client_up(self, str why) noexcept
     cdef void _close_result(self, object result) noexcept
     cdef void _fail(self) noexcept
+    cdef void _leave_child(self, object error) noexcept
     cdef void _report(self, str what, object error) noexcept
 
 cdef str peer_name(str addr, str port)

@@ -9,8 +9,8 @@ One place counts octets (`body_sent`). Whatever goes wrong before the head has l
 later sets `cut`, and the connection then ends in a way that no client takes for a complete answer. An answer is refused,
 never repaired: a field with a line break in it is an error that names the field.
 
-Owner: the runner that calls the application. `write` and start_response may be called from another thread only while the
-application's call lasts; afterwards they raise.
+Owner: the runner that calls the application. From any other thread, and after the request, `write` and start_response
+raise.
 """
 
 cimport cython
@@ -26,7 +26,11 @@ import io
 import os
 import stat
 import sys
+import traceback
 from http import HTTPStatus
+
+cdef extern from "pythread.h" nogil:
+    unsigned long PyThread_get_thread_ident()
 
 cdef enum:
     JOINED_BYTES_MAX = 32768           # a body up to so long is copied behind its head, and both leave in one call
@@ -95,8 +99,7 @@ cdef class Exchange:
                 exc_info = None        # PEP 3333: no cycle through the traceback
         elif self.started:
             raise AssertionError("start_response was called twice without exc_info (PEP 3333)")
-        if self.workspace is None:
-            raise RuntimeError("start_response was called after its request had ended")
+        self._check_caller("start_response")
         self.started = False
         answer_render(&self.answer, self.workspace, status, headers)
         self.started = True
@@ -104,17 +107,25 @@ cdef class Exchange:
 
     def write(self, data, /):
         """Send body octets at once (PEP 3333, "The write() Callable")."""
-        if self.workspace is None:
-            raise RuntimeError("write() was called after its request had ended")
+        self._check_caller("write()")
         if not self.started:
             raise AssertionError("write() was called before start_response")
         self._send_body(data, -1)
+
+    cdef int _check_caller(self, str what) except -1:
+        """The output buffer is the runner's: nobody else may write to it, then or later."""
+        if self.workspace is None:
+            raise RuntimeError(f"{what} was called after its request had ended")
+        if self.thread != PyThread_get_thread_ident():
+            raise RuntimeError(f"{what} was called from another thread than the one that called the application")
+        return 0
 
     # The runner's half
 
     cdef void respond(self, object application, Workspace workspace) noexcept:
         """Call the application and send its answer. Nothing that it does comes out of here."""
         self.workspace = workspace
+        self.thread = PyThread_get_thread_ident()
         workspace.output_size = 0
         try:
             try:
@@ -127,6 +138,8 @@ cdef class Exchange:
 
     cdef int _call(self, object application) except -1:
         result = application(self.environ, self)
+        if self.options.in_child:
+            self._leave_child(None)
         try:
             self._send_result(result)
             self._finish()
@@ -149,7 +162,7 @@ cdef class Exchange:
         if hasattr(type(result), "__len__") and len(result) == 1:
             # PEP 3333: an iterable of one element tells how long the body is.
             for chunk in result:
-                return self._send_body(chunk, len(chunk) if isinstance(chunk, bytes) else -1)
+                return self._send_body(chunk, PyBytes_GET_SIZE(chunk) if isinstance(chunk, bytes) else -1)
         return self._send_iterable(result, -1)
 
     cdef int _send_sequence(self, object result) except -1:
@@ -157,11 +170,11 @@ cdef class Exchange:
         cdef long long total = 0
         if len(result) == 1:
             chunk = result[0]
-            return self._send_body(chunk, len(chunk) if isinstance(chunk, bytes) else -1)
+            return self._send_body(chunk, PyBytes_GET_SIZE(chunk) if isinstance(chunk, bytes) else -1)
         for chunk in result:
             if not isinstance(chunk, bytes):
                 raise TypeError(_not_bytes(chunk))
-            total += len(chunk)
+            total += PyBytes_GET_SIZE(chunk)
         if total <= JOINED_BYTES_MAX:
             return self._send_body(b"".join(result), total)
         return self._send_iterable(result, total)
@@ -184,12 +197,12 @@ cdef class Exchange:
         if type(raw) is not io.FileIO or not self.started:
             return False
         facts = os.fstat(raw.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            return False
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size == 0:
+            return False               # /proc and the like say 0 of files that are not empty
         offset = filelike.tell()
         size = max(facts.st_size - offset, 0)
         if self.answer.declared >= 0:
-            size = min(size, self.answer.declared)
+            size = min(size, self.answer.declared - self.body_sent)
         if size <= JOINED_BYTES_MAX:
             self._send_body(os.pread(raw.fileno(), size, offset), size)
             return True
@@ -213,6 +226,8 @@ cdef class Exchange:
         cdef const char *data
         cdef Py_ssize_t size
         cdef bint chunked
+        if self.options.in_child:
+            self._leave_child(None)
         if not isinstance(chunk, bytes):
             raise TypeError(_not_bytes(chunk))
         if not self.started:
@@ -351,6 +366,8 @@ cdef class Exchange:
 
     cdef void _fail(self) noexcept:
         """An exception has come out of the application: a 500 where nothing has left yet, else a cut connection."""
+        if self.options.in_child:
+            self._leave_child(sys.exception())
         self._report("exception in", sys.exception())
         add(&self.workspace.counters.failures, 1)
         if self.head_sent:
@@ -367,6 +384,24 @@ cdef class Exchange:
                 self._flush_output()
         except BaseException:
             self.cut = True
+
+    cdef void _leave_child(self, object error) noexcept:
+        """A process that the application forked has come back from the view. It serves nobody: it ends, as it would by itself.
+
+        Without this it would answer its parent's client, and then wait for clients at its parent's poller.
+        """
+        code = 0
+        try:
+            if isinstance(error, SystemExit):
+                code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+            elif error is not None:
+                traceback.print_exception(error)
+                code = 1
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except BaseException:
+            code = 1
+        os._exit(code & 0xFF)
 
     cdef void _report(self, str what, object error) noexcept:
         """One line of the error log that names the request."""

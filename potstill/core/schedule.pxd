@@ -65,6 +65,7 @@ cdef struct schedule_t:
     long long connections
 
 cdef int schedule_open(schedule_t *schedule, int seats, counters_t *counters) noexcept nogil
+cdef void schedule_abandon(schedule_t *schedule) noexcept nogil
 cdef void schedule_close(schedule_t *schedule) noexcept nogil
 cdef long long schedule_clock(schedule_t *schedule) noexcept nogil
 cdef slot_t *schedule_next(schedule_t *schedule, runner_t *me) noexcept nogil
@@ -74,6 +75,7 @@ cdef void schedule_enter(schedule_t *schedule, slot_t *slot, unsigned int notes)
 cdef void schedule_note(schedule_t *schedule, slot_t *slot, unsigned int notes) noexcept nogil
 cdef void schedule_forget(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil
+cdef void schedule_make_room(schedule_t *schedule) noexcept nogil
 cdef int schedule_drain(schedule_t *schedule) noexcept nogil
 cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
 cdef void schedule_end(schedule_t *schedule) noexcept nogil

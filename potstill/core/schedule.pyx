@@ -26,7 +26,7 @@ from potstill.core.poll cimport (
     NOTE_WRITABLE, clock_ns, event_t, poll_add, poll_open, poll_wait, wake_hush, wake_open, wake_ring,
 )
 from potstill.core.slots cimport (
-    LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
+    LIST_BODY, LIST_FRESH, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
     line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t, slot_token,
 )
 from potstill.core.stats cimport counters_t
@@ -80,6 +80,15 @@ cdef int schedule_open(schedule_t *schedule, int seats, counters_t *counters) no
         return schedule.wake
     schedule.now_ns = schedule_clock(schedule)
     return poll_add(schedule.poller, schedule.wake, WAKE_TOKEN, True)
+
+
+cdef void schedule_abandon(schedule_t *schedule) noexcept nogil:
+    """In a forked child: let go of the parent's poller, and of a lock that another thread may have held."""
+    pthread_mutex_init(&schedule.lock, NULL)
+    schedule.ended = True
+    close(schedule.poller)
+    close(schedule.wake)
+    schedule.poller = schedule.wake = -1
 
 
 cdef void schedule_close(schedule_t *schedule) noexcept nogil:
@@ -223,7 +232,9 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         _push(schedule, &schedule.backlog, slot)
         return
     if me.then == THEN_GO_ON:
-        slot.notes = again | NOTE_RESUME
+        # Whoever has something to do has no deadline, and none that passed meanwhile.
+        list_remove(schedule.lists, slot)
+        slot.notes = (again & ~<unsigned int>NOTE_EXPIRED) | NOTE_RESUME
         _push(schedule, &schedule.ready, slot)
         return
     _arm(schedule, slot, me.list)
@@ -233,15 +244,15 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         return
     slot.again = again                 # not of use in this phase, but perhaps in the next
     slot.busy = False
-    if schedule.draining and me.list == LIST_IDLE:
+    if schedule.draining and (me.list == LIST_IDLE or me.list == LIST_FRESH):
         slot.busy = True
         slot.notes = NOTE_DRAIN
         _push(schedule, &schedule.ready, slot)
 
 
 cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
-    """Give the slot the deadline of its phase. A head's, and a lingering close's, counts from the beginning."""
-    if list == slot.list and (list == LIST_HEAD or list == LIST_LINGER):
+    """Give the slot the deadline of its phase. Those of a head, a first byte, a lingering close count from the start."""
+    if list == slot.list and (list == LIST_HEAD or list == LIST_LINGER or list == LIST_FRESH):
         return
     list_remove(schedule.lists, slot)
     if list == LIST_NONE:
@@ -304,10 +315,14 @@ cdef void _look(schedule_t *schedule, event_t *events, int count) noexcept nogil
         notes = events[i].notes
         if slot.busy:
             slot.again |= notes
+        elif slot.list == LIST_WRITE and not notes & (NOTE_WRITABLE | NOTE_BROKEN):
+            slot.again |= notes        # not of use now, and must not put its deadline off
         elif notes != NOTE_WRITABLE or slot.list == LIST_WRITE:
             slot.busy = True
             slot.notes = notes
             _push(schedule, &schedule.ready, slot)
+    if count == EVENTS_MAX:
+        return                         # there may be more: who has sent in time must not expire unseen
     for i in range(LISTS):
         _expire(schedule, i)
 
@@ -405,24 +420,44 @@ cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil:
     pthread_mutex_unlock(&schedule.lock)
 
 
-cdef int schedule_drain(schedule_t *schedule) noexcept nogil:
-    """From now on a connection ends when it becomes idle; those that are idle are sent to end now. Their number."""
+cdef void schedule_make_room(schedule_t *schedule) noexcept nogil:
+    """There are as many connections as may be: send the one away that has been silent for longest, if it still is."""
     cdef slot_t *slot
-    cdef slot_t *after
+    pthread_mutex_lock(&schedule.lock)
+    slot = schedule.lists[LIST_IDLE].first
+    if slot == NULL:
+        slot = schedule.lists[LIST_FRESH].first
+    if slot != NULL and not slot.busy:
+        slot.busy = True
+        slot.notes = NOTE_DRAIN
+        _push(schedule, &schedule.ready, slot)
+        if schedule.waiting:
+            wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef int schedule_drain(schedule_t *schedule) noexcept nogil:
+    """From now on a connection ends when it becomes idle; those that are, are sent to end now. Their number."""
     cdef int count = 0
     pthread_mutex_lock(&schedule.lock)
     schedule.draining = True
-    slot = schedule.lists[LIST_IDLE].first
+    count += _dismiss(schedule, LIST_IDLE)
+    count += _dismiss(schedule, LIST_FRESH)
+    wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+    return count
+
+
+cdef int _dismiss(schedule_t *schedule, int list) noexcept nogil:
+    cdef slot_t *slot = schedule.lists[list].first
+    cdef int count = 0
     while slot != NULL:
-        after = slot.after
         if not slot.busy:
             slot.busy = True
             slot.notes = NOTE_DRAIN
             _push(schedule, &schedule.ready, slot)
             count += 1
-        slot = after
-    wake_ring(schedule.wake)
-    pthread_mutex_unlock(&schedule.lock)
+        slot = slot.after
     return count
 
 

@@ -5,6 +5,8 @@ cdef enum:
 
 cdef struct counters_t:
     long long exchanges                # responses ended, whatever their fate
+    long long turns                    # slots handled
+    long long working_since_ns         # when it last got work to do; 0 while it waits for some
     long long application_since_ns     # when the application was entered; 0 while this thread is outside of it
     long long thread_id                # the kernel's, for whoever looks at the thread from outside
     long long accepted

@@ -16,6 +16,8 @@ cdef class Transport:
     cdef bint drained                  # the last read came short: no more until the poller says so
     cdef bint peer_closed              # the peer sends no more (RDHUP): the next read must happen to see its end
     cdef bint lost
+    cdef bint full                     # the last send came short: no more until the poller says so
+    cdef bint shared                   # a forked child holds the socket too: closing it here would not end it
     cdef object _queue                 # deque of segments not sent yet, or None: an idle connection has none
     cdef Py_ssize_t _head_offset       # of the first segment, how much has left
     cdef long long queued              # bytes in the queue
@@ -29,6 +31,7 @@ cdef class Transport:
                        long long size) except -1
     cdef int flush(self) except -1
     cdef void drop_queue(self) noexcept
+    cdef bint peer_gone(self) noexcept
     cdef void shut_sending(self) noexcept
     cdef void lose(self) noexcept
     cdef void reset_on_close(self) noexcept

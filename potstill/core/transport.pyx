@@ -11,16 +11,17 @@ dropped, and no exception is raised, because nobody above could do more than sto
 """
 
 cimport cython
-from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EIO, EPIPE, errno
+from posix.time cimport timespec
 from posix.types cimport off_t
 from posix.unistd cimport close as close_fd, dup
 
 from collections import deque
 
 cdef extern from "<sys/socket.h>" nogil:
-    int MSG_NOSIGNAL, MSG_MORE, SHUT_WR
+    int MSG_NOSIGNAL, MSG_MORE, MSG_PEEK, MSG_DONTWAIT, SHUT_WR, SHUT_RDWR
     ssize_t c_recv "recv"(int fd, void *into, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void *data, size_t size, int flags)
     int c_shutdown "shutdown"(int fd, int how)
@@ -45,10 +46,40 @@ cdef extern from "<sys/socket.h>" nogil:
 cdef extern from "<sys/sendfile.h>" nogil:
     ssize_t c_sendfile "sendfile"(int out_fd, int in_fd, off_t *offset, size_t count)
 
+cdef extern from "<signal.h>" nogil:
+    ctypedef struct sigset_t:
+        pass
+    int SIGPIPE, SIG_BLOCK, SIG_SETMASK
+    int sigemptyset(sigset_t *signals)
+    int sigaddset(sigset_t *signals, int number)
+    int pthread_sigmask(int how, const sigset_t *signals, sigset_t *before)
+    int sigtimedwait(const sigset_t *signals, void *information, const timespec *timeout)
+
 cdef enum:
     GIL_KEPT_BYTES = 65536             # a larger transfer is long enough for another thread to use the GIL meanwhile
     COPIED_BYTES_MAX = 16384           # smaller leftovers are copied together, larger ones kept by reference
+    FLUSH_BYTES = 1 << 22              # then others get their turn, however fast the client takes it
     FILE_STEP_BYTES = 1 << 20          # sendfile is asked for so much at a time
+
+
+cdef ssize_t _sendfile_quietly(int fd, int source, off_t *offset, size_t size) noexcept nogil:
+    """sendfile(2) has no MSG_NOSIGNAL: where a program has given SIGPIPE its default back, a client that leaves in the
+    middle of a file would end the process."""
+    cdef sigset_t pipe, before
+    cdef timespec at_once
+    cdef ssize_t count
+    cdef int failure
+    sigemptyset(&pipe)
+    sigaddset(&pipe, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &pipe, &before)
+    count = c_sendfile(fd, source, offset, size)
+    failure = errno
+    if count < 0 and failure == EPIPE:
+        at_once.tv_sec = at_once.tv_nsec = 0
+        sigtimedwait(&pipe, NULL, &at_once)
+    pthread_sigmask(SIG_SETMASK, &before, NULL)
+    (&errno)[0] = failure
+    return count
 
 
 @cython.final
@@ -185,6 +216,7 @@ cdef class Transport:
                     count = c_sendmsg(fd, &message, MSG_NOSIGNAL)
             else:
                 count = c_sendmsg(fd, &message, MSG_NOSIGNAL)
+        self.full = count < total
         return self._sent(count)
 
     cdef Py_ssize_t _sent(self, Py_ssize_t count) noexcept:
@@ -192,6 +224,7 @@ cdef class Transport:
             self.sent += count
             return count
         if errno == EAGAIN or errno == EINTR:
+            self.full = True
             return 0
         self.lose()
         return LOST
@@ -237,24 +270,29 @@ cdef class Transport:
         cdef ssize_t count
         cdef int fd = self.fd
         cdef size_t step
-        while segment.left and not self.lost:
+        cdef long long until = self.sent + FLUSH_BYTES
+        while segment.left and not self.lost and self.sent < until:
             step = min(segment.left, <long long>FILE_STEP_BYTES)
             with nogil:
-                count = c_sendfile(fd, segment.fd, &segment.offset, step)
+                count = _sendfile_quietly(fd, segment.fd, &segment.offset, step)
             if count > 0:
                 segment.left -= count
                 self.sent += count
             elif count == 0:
                 raise OSError("the file of a response became shorter while it was sent")
+            elif errno == EINVAL or errno == EIO:
+                raise OSError(errno, "the file of a response cannot be read")
             elif self._sent(count) == 0:
                 return False
-        return not self.lost
+        return segment.left == 0
 
     cdef int flush(self) except -1:
-        """Send what is queued until it is gone or the socket is full. Raises OSError for a file that cannot be read."""
+        """Send what is queued until it is gone, the socket is full (`full`), or a good deal has gone. Raises OSError for a file that cannot be read."""
         cdef Py_ssize_t size, count
         cdef const char *data
-        while self.queued and not self.lost:
+        cdef long long until = self.sent + FLUSH_BYTES
+        self.full = False
+        while self.queued and not self.lost and self.sent < until:
             first = self._queue[0]
             if type(first) is FileSegment:
                 size = (<FileSegment>first).left
@@ -263,14 +301,19 @@ cdef class Transport:
                 if not done:
                     return 0
             else:
-                size = len(first)
-                data = PyByteArray_AS_STRING(first) if type(first) is bytearray else PyBytes_AS_STRING(first)
+                if type(first) is bytearray:
+                    size = PyByteArray_GET_SIZE(first)
+                    data = PyByteArray_AS_STRING(first)
+                else:                  # or a subclass of bytes, whose len() could say anything
+                    size = PyBytes_GET_SIZE(first)
+                    data = PyBytes_AS_STRING(first)
                 count = self._send_now(data + self._head_offset, size - self._head_offset, NULL, 0, NULL, 0)
                 if count < 0:
                     return 0
                 self.queued -= count
                 self._head_offset += count
                 if self._head_offset < size:
+                    self.full = True
                     return 0
             self._queue.popleft()
             self._head_offset = 0
@@ -320,6 +363,15 @@ cdef class Transport:
         self._head_offset = 0
         self.queued = 0
 
+    cdef bint peer_gone(self) noexcept:
+        """Whether the client has left: reset, or at the end of its stream with nothing unread before it. Takes nothing."""
+        cdef char octet
+        cdef Py_ssize_t count
+        if self.fd < 0 or self.lost:
+            return True
+        count = c_recv(self.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT)
+        return count == 0 or (count < 0 and errno != EAGAIN and errno != EINTR)
+
     cdef void shut_sending(self) noexcept:
         """Say that no more will come, and go on reading: the first half of a lingering close."""
         if self.fd >= 0 and not self.lost:
@@ -337,6 +389,8 @@ cdef class Transport:
         self.drop_queue()
         self.lost = True
         if self.fd >= 0:
+            if self.shared:
+                c_shutdown(self.fd, SHUT_RDWR)
             close_fd(self.fd)
             self.fd = -1
 

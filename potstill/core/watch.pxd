@@ -3,4 +3,4 @@
 from potstill.core.schedule cimport schedule_t
 
 cdef void watch_run(schedule_t *schedule) noexcept nogil        # its life, until the schedule ends
-cdef void watch_wake(schedule_t *schedule) noexcept nogil       # a runner enters the application while it sleeps
+cdef void watch_wake(schedule_t *schedule) noexcept nogil       # somebody has got work while it sleeps

@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The watch: one thread that looks, while runners are inside the application, whether more of them would help.
+"""The watch: one thread that looks, while others work, whether more of them would help.
 
-It raises the schedule's target when work waits and no exchange ends: at once when no runner is running (they are
-blocked), after some patience when one is (it computes, and another thread would only take the GIL from it). It lowers the target when the GIL is the limit, and slowly when there was no need for long (engine.md, rule 5).
+It raises the schedule's target when work waits and no turn ends: at once when no runner is running (they are
+blocked: in the application, on a disk, in a log handler), after some patience when one is (it computes, and another thread would only take the GIL from it). It lowers the target when the GIL is the limit, and slowly when there was no need for long (engine.md, rule 5).
 
-It runs without the GIL and under the schedule's lock, which it lets go while it waits. When nobody is inside the
-application for some ticks it sleeps without a clock, and whoever enters next wakes it: an idle worker makes no system
+It runs without the GIL and under the schedule's lock, which it lets go while it waits. When nobody works for
+some ticks it sleeps without a clock, and whoever works next wakes it: an idle worker makes no system
 calls.
 """
 
@@ -52,7 +52,7 @@ cdef struct sight_t:
     int fd                             # -1: it cannot be had
 
 cdef struct watch_t:
-    long long exchanges, tick_ns, tick_cpu_ns
+    long long turns
     long long window_ns, window_cpu_ns
     int idle_ticks, stuck_ticks, calm_ticks
     int waiting_ticks, computing_ticks # of this window: work waited; and a runner was computing meanwhile
@@ -61,14 +61,14 @@ cdef struct watch_t:
 
 
 cdef void watch_wake(schedule_t *schedule) noexcept nogil:
-    """A runner is about to enter the application while the watch sleeps."""
+    """A thread has got work while the watch sleeps."""
     pthread_mutex_lock(&schedule.lock)
     pthread_cond_signal(&schedule.alarm)
     pthread_mutex_unlock(&schedule.lock)
 
 
 cdef void watch_run(schedule_t *schedule) noexcept nogil:
-    """The life of the watch: ticks while runners are in the application, sleeps without a clock when they are not."""
+    """The life of the watch: ticks while somebody works, sleeps without a clock when nobody does."""
     cdef watch_t watch
     memset(&watch, 0, sizeof(watch))
     watch.sights = <sight_t *>calloc(schedule.threads, sizeof(sight_t))
@@ -78,10 +78,10 @@ cdef void watch_run(schedule_t *schedule) noexcept nogil:
     while not schedule.ended:
         if watch.idle_ticks > LINGER_TICKS:
             schedule.watch_asleep = True
-            # A runner looks at the flag when it has said that it enters, both without a fence. One that could not see
+            # A thread looks at the flag when it has said that it works, both without a fence. One that could not see
             # the flag yet is seen by a look that is taken a tick later; any later one rings.
             _wait_tick(schedule)
-            if not _inside(schedule) and not schedule.ended:
+            if not _working(schedule) and not schedule.ended:
                 pthread_cond_wait(&schedule.alarm, &schedule.lock)
             schedule.watch_asleep = False
             watch.idle_ticks = 0
@@ -101,10 +101,10 @@ cdef void _wait_tick(schedule_t *schedule) noexcept nogil:
     pthread_cond_timedwait(&schedule.alarm, &schedule.lock, &until)
 
 
-cdef bint _inside(schedule_t *schedule) noexcept nogil:
+cdef bint _working(schedule_t *schedule) noexcept nogil:
     cdef int i
     for i in range(schedule.threads):
-        if load(&schedule.counters[i].application_since_ns):
+        if load(&schedule.counters[i].working_since_ns):
             return True
     return False
 
@@ -120,18 +120,18 @@ cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
 
 
 cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    cdef long long exchanges = 0
+    cdef long long turns = 0
     cdef bint waits = _work_waits(schedule)
-    cdef bint inside = _inside(schedule)
-    cdef bint computing = waits and inside and _computing(schedule, watch)
+    cdef bint working = _working(schedule)
+    cdef bint computing = waits and working and _computing(schedule, watch)
     cdef int i
     for i in range(schedule.threads):
-        exchanges += load(&schedule.counters[i].exchanges)
-    if inside or exchanges != watch.exchanges:
+        turns += load(&schedule.counters[i].turns)
+    if working or turns != watch.turns:
         watch.idle_ticks = 0
     else:
         watch.idle_ticks += 1
-    if waits and inside and exchanges == watch.exchanges:
+    if waits and working and turns == watch.turns:
         watch.stuck_ticks += 1
         if not computing or watch.stuck_ticks >= PATIENCE_TICKS:
             _add_runner(schedule)
@@ -142,7 +142,7 @@ cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     watch.ticks += 1
     watch.waiting_ticks += waits
     watch.computing_ticks += computing
-    watch.exchanges = exchanges
+    watch.turns = turns
     if clock_ns() - watch.window_ns >= WINDOW_NS:
         _judge_window(schedule, watch)
 
@@ -169,14 +169,14 @@ cdef void _open_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
 
 
 cdef bint _computing(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    """Whether a runner inside the application is running, or would if it were given a processor.
+    """Whether a thread that works is running, or would if it were given a processor.
 
     The kernel's word is taken for it, not the CPU time used: on a busy or throttled machine a runner that computes uses
     little of it and would pass for a blocked one. A runner that waits for the GIL sleeps, but then another has it.
     """
     cdef int i
     for i in range(schedule.threads):
-        if load(&schedule.counters[i].application_since_ns) and \
+        if load(&schedule.counters[i].working_since_ns) and \
                 _runs(&watch.sights[i], load(&schedule.counters[i].thread_id)):
             return True
     return False
