@@ -27,7 +27,7 @@ from potstill.core.poll cimport (
 )
 from potstill.core.slots cimport (
     LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
-    line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t, slot_token,
+    line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
 )
 from potstill.core.stats cimport counters_t
 
@@ -441,78 +441,3 @@ cdef void schedule_end(schedule_t *schedule) noexcept nogil:
     pthread_cond_signal(&schedule.alarm)
     wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
-
-
-cdef class ScheduleFace:
-    """The Python face, for tests: a schedule whose threads are driven by hand, slots named by their tokens."""
-
-    cdef schedule_t schedule
-    cdef runner_t[8] runners
-    cdef counters_t[8] counters
-
-    def __cinit__(self, int seats):
-        if not 1 <= seats <= 7:
-            raise ValueError(f"1 to 7 seats, not {seats}")
-        if schedule_open(&self.schedule, seats, self.counters) < 0:
-            raise OSError("no poller")
-
-    def __dealloc__(self):
-        schedule_close(&self.schedule)
-
-    def admit(self, bint listener=False):
-        return slot_token(schedule_admit(&self.schedule, listener))
-
-    def enter(self, unsigned long long token, unsigned int notes):
-        schedule_enter(&self.schedule, self._slot(token), notes)
-
-    def note(self, unsigned long long token, unsigned int notes):
-        schedule_note(&self.schedule, self._slot(token), notes)
-
-    def next(self, int runner, int then=THEN_WAIT, int which=LIST_NONE, unsigned int relevant=0, int spent_ns=0):
-        """(token, notes) of the slot to handle, or MUST_*; `then` and the rest tell of the slot in hand."""
-        cdef runner_t *me = &self.runners[runner]
-        cdef slot_t *slot
-        me.then, me.list, me.relevant, me.spent_ns = then, which, relevant, spent_ns
-        me.now_ns = schedule_clock(&self.schedule)
-        if me.slot != NULL:
-            me.slot.slow = spent_ns > 0
-        slot = schedule_next(&self.schedule, me)
-        if slot == NULL:
-            return me.must
-        return slot_token(slot), slot.notes
-
-    def wait(self, int runner):
-        cdef runner_t *me = &self.runners[runner]
-        with nogil:
-            schedule_wait(&self.schedule, me)
-
-    def disarm(self, unsigned long long token):
-        schedule_disarm(&self.schedule, self._slot(token))
-
-    def drain(self):
-        return schedule_drain(&self.schedule)
-
-    def end(self):
-        schedule_end(&self.schedule)
-
-    def advance(self, double seconds):
-        schedule_advance(&self.schedule, <long long>(seconds * 1e9))
-
-    def set_timeout(self, int which, double seconds):
-        self.schedule.timeouts_ns[which] = <long long>(seconds * 1e9)
-
-    def set_target(self, int target):
-        self.schedule.target = target
-
-    def numbers(self):
-        """What the statistics show: running, awake, target, ready, backlog, connections."""
-        return (self.schedule.running, self.schedule.awake, self.schedule.target,
-                self.schedule.ready.queues[0].count + self.schedule.ready.queues[1].count,
-                self.schedule.backlog.queues[0].count + self.schedule.backlog.queues[1].count,
-                self.schedule.connections)
-
-    cdef slot_t *_slot(self, unsigned long long token) except NULL:
-        cdef slot_t *slot = slab_find(&self.schedule.slab, token)
-        if slot == NULL:
-            raise KeyError(token)
-        return slot

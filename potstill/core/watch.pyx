@@ -22,7 +22,7 @@ from potstill.core.schedule cimport (
     schedule_t,
     schedule_wake_one,
 )
-from potstill.core.stats cimport load
+from potstill.core.stats cimport Stats, load
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -158,3 +158,36 @@ cdef void _add_runner(schedule_t *schedule) noexcept nogil:
         schedule.target += 1
     if schedule.awake < schedule.target:
         schedule_wake_one(schedule)
+
+
+def judged(int threads, int target, int percent, bint always_waiting=False, int calm_ticks=0):
+    """The Python face, for tests: the target after a window in which so much of a processor was used."""
+    cdef schedule_t schedule
+    cdef watch_t watch
+    memset(&schedule, 0, sizeof(schedule))
+    memset(&watch, 0, sizeof(watch))
+    schedule.threads, schedule.target, schedule.awake = threads, target, target
+    watch.tick_ns, watch.tick_cpu_ns = WINDOW_NS, WINDOW_NS * percent // 100
+    watch.always_waiting, watch.calm_ticks = always_waiting, calm_ticks
+    _judge_window(&schedule, &watch)
+    return schedule.target
+
+
+def ticked(Stats stats not None, int target, int percent, bint waits=True, int awake=0):
+    """For tests: the target after each of twenty ticks of 100 ms, a request waiting or not, no exchange ending."""
+    cdef schedule_t schedule
+    cdef watch_t watch
+    cdef int turn
+    memset(&schedule, 0, sizeof(schedule))
+    memset(&watch, 0, sizeof(watch))
+    schedule.threads, schedule.target, schedule.awake = stats.threads, target, awake or target
+    schedule.counters = stats.slot(0)
+    schedule.ready.queues[0].count = waits
+    schedule.chair = True              # so that no poller is asked
+    targets = []
+    for turn in range(20):
+        watch.tick_ns, watch.tick_cpu_ns = clock_ns() - 100_000_000, process_cpu_ns() - 1_000_000 * percent
+        watch.window_ns = clock_ns()
+        _tick(&schedule, &watch)
+        targets.append(schedule.target)
+    return targets
