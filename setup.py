@@ -30,7 +30,7 @@ COMPILE_PLAIN = ["-O3", "-g1", "-fno-plt", "-fvisibility=hidden"]
 COMPILE_SANITIZE = ["-O1", "-g", "-fno-omit-frame-pointer"]
 # The first report ends the process. What object-size would report, AddressSanitizer reports better.
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize=object-size", "-fno-sanitize-recover=all"]
-# Cython leaves unused helpers behind; without these two, the warnings that remain are ours to read.
+# Cython leaves unused functions behind; without these two, the warnings that remain are ours to read.
 WARNINGS_OFF = ["-Wno-unused-function", "-Wno-unreachable-code"]
 
 # Bounds checks and the like stay as Cython has them: a module that does without says so in its first lines.

@@ -10,6 +10,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
+from potstill.core.stats cimport Stats
 from potstill.core.workspace cimport Workspace
 
 cdef extern from "Python.h":
@@ -179,3 +180,13 @@ cdef bint _hop_by_hop(const unsigned char *octets, Py_ssize_t size) noexcept:
     if size == 19:
         return _same(octets, b"proxy-authorization", 19)
     return False
+
+
+def render(status, headers):
+    """The Python face, for tests: (the octets, what concerns the framing)."""
+    cdef Workspace workspace = Workspace(Stats(1), 0, 1)
+    cdef answer_t answer
+    answer_render(&answer, workspace, status, headers)
+    return workspace.output[:workspace.output_size], {
+        "code": answer.code, "declared": answer.declared, "has_date": bool(answer.has_date),
+        "has_server": bool(answer.has_server), "close": bool(answer.close)}

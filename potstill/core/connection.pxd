@@ -35,7 +35,6 @@ cdef class Connection:
     cdef long long left                # octets of a Content-Length body still to come
     cdef long long phase_octets        # received or sent when the phase's rate began to count
     cdef long long phase_since_ns
-    cdef long long read_ns             # when a head was last read from
     cdef long long requests
     cdef bint leave                    # end it unless a request has come
     cdef bint head_only                # the request being refused is a HEAD: no body goes back

@@ -64,7 +64,6 @@ cdef enum:
     BODY_WHOLE = 1
     BODY_BLOCKED = -1
 
-cdef long long FRESH_NS = 500_000               # so long nobody asks again whether a drained socket is still empty
 cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
 
 cdef bytes CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -216,7 +215,6 @@ cdef class Connection:
                 self.end(workspace)
                 return PHASE_ENDED
             add(&workspace.counters.octets_received, count)
-            self.read_ns = workspace.now_ns
             if pending is None:
                 head_reset(&workspace.head)
                 phase = self._read_head(workspace, &workspace.head, workspace.input, count)
@@ -449,10 +447,7 @@ cdef class Connection:
     cdef int _close_politely(self, Workspace workspace) except -1:
         """The last answer has left. With bytes unread a close would be a reset, which may overtake the answer."""
         cdef Py_ssize_t count = 1
-        if self.pending is None and self.transport.drained \
-                and workspace.read_clock() - self.read_ns < FRESH_NS:
-            count = 0                  # it was empty a moment ago
-        elif self.pending is None:
+        if self.pending is None:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
         if count <= 0:
             self.end(workspace)

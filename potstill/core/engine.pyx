@@ -18,7 +18,6 @@ from posix.unistd cimport close as close_fd
 from potstill.core.connection cimport (
     PHASE_ENDED,
     PHASE_GO_ON,
-    PHASE_IDLE,
     PHASE_LINGER,
     PHASE_READY,
     PHASE_WRITE,
@@ -53,7 +52,6 @@ from potstill.core.schedule cimport (
     schedule_disarm,
     schedule_drain,
     schedule_end,
-    schedule_make_room,
     schedule_enter,
     schedule_forget,
     schedule_next,
@@ -64,7 +62,6 @@ from potstill.core.schedule cimport (
 )
 from potstill.core.slots cimport (
     LIST_BODY,
-    LIST_FRESH,
     LIST_HEAD,
     LIST_IDLE,
     LIST_LINGER,
@@ -122,6 +119,11 @@ class EngineStatistics:
     refused: dict  # slug of the rule → count
 
 
+# Who is to hear of forks: the interpreter's hooks are for the life of the process, so this is too.
+_ENGINES = weakref.WeakSet()
+_FOLLOWING = []
+
+
 cdef class Engine:
     """Serves `application` on `listeners` until it is drained and stopped.
 
@@ -142,9 +144,8 @@ cdef class Engine:
         failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
         if failure < 0:
             raise OSError(-failure, os.strerror(-failure))
-        self.schedule.timeouts_ns[LIST_IDLE] = <long long>(options.keepalive_s * 1e9)
+        self.schedule.timeouts_ns[LIST_IDLE] = <long long>((options.keepalive_s or options.header_timeout_s) * 1e9)
         self.schedule.timeouts_ns[LIST_HEAD] = <long long>(options.header_timeout_s * 1e9)
-        self.schedule.timeouts_ns[LIST_FRESH] = <long long>(options.header_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_BODY] = <long long>(options.body_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_WRITE] = <long long>(options.write_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
@@ -358,8 +359,7 @@ cdef class Engine:
         elif verdict == PHASE_GO_ON:
             me.then = THEN_GO_ON
         else:
-            # A client that has not sent a byte yet has as long for that as for a head.
-            me.list = LIST_FRESH if verdict == PHASE_IDLE and connection.requests == 0 else verdict
+            me.list = verdict
             me.relevant = NOTE_READABLE | NOTE_PEER_CLOSED | NOTE_BROKEN | NOTE_EXPIRED | NOTE_DRAIN
             if verdict == PHASE_WRITE:
                 me.relevant = NOTE_WRITABLE | NOTE_BROKEN | NOTE_EXPIRED
@@ -378,7 +378,6 @@ cdef class Engine:
                 return
             if self.connections_max and self.schedule.connections >= self.connections_max:
                 listener.paused = True
-                schedule_make_room(&self.schedule)
                 return
             size = sizeof(address)
             fd = accept4(listener.slot.fd, <sockaddr *>&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
@@ -460,12 +459,13 @@ cdef class Engine:
 
 
 def _follow_forks(engine):
-    """Tell the engine of forks for as long as it lives; the hooks themselves cannot be taken back."""
-    known = weakref.ref(engine)
+    """Tell the engine of forks. The hooks cannot be taken back, so there is one pair of them for all engines."""
+    if not _FOLLOWING:
+        _FOLLOWING.append(True)
+        os.register_at_fork(after_in_parent=lambda: _tell(False), after_in_child=lambda: _tell(True))
+    _ENGINES.add(engine)
 
-    def tell(in_child):
-        engine = known()
-        if engine is not None:
-            engine._after_fork(in_child)
 
-    os.register_at_fork(after_in_parent=lambda: tell(False), after_in_child=lambda: tell(True))
+def _tell(in_child):
+    for engine in list(_ENGINES):
+        engine._after_fork(in_child)

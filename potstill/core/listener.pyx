@@ -7,6 +7,8 @@ from potstill.core.response cimport FileWrapper
 import socket
 import sys
 
+from potstill.core.environ import build
+
 cdef extern from "<sys/socket.h>" nogil:
     int AF_INET, AF_INET6
     ctypedef unsigned int socklen_t
@@ -69,3 +71,15 @@ def _server_name(sock):
     if host in ("0.0.0.0", "::"):
         host = socket.gethostname() or "localhost"
     return host, str(port)
+
+
+def peer(sockaddr: bytes):
+    """The Python face, for tests: how the client of a socket address is named; as long as a sockaddr_storage."""
+    if len(sockaddr) != 128:
+        raise ValueError(len(sockaddr))
+    return peer_of(<void *><char *>sockaddr)
+
+
+def environ_of(Listener listener not None, bytes head not None):
+    """For tests: the environ of a request that came by the listener."""
+    return build(head, listener.builder)

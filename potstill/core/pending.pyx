@@ -48,3 +48,27 @@ cdef class Pending:
         self.size -= size
         head_reset(&self.head)
         self.unseen = True
+
+
+class PendingFace:
+    """The Python face, for tests."""
+
+    def __init__(self):
+        self.pending = Pending(100)
+
+    def put(self, data: bytes):
+        (<Pending>self.pending).put(data, len(data))
+
+    def consume(self, size_t size):
+        if size > (<Pending>self.pending).size:
+            raise IndexError(size)
+        (<Pending>self.pending).consume(size)
+
+    @property
+    def content(self):
+        cdef Pending pending = self.pending
+        return <bytes>pending.data[:pending.size] if pending.size else b""
+
+    @property
+    def capacity(self):
+        return (<Pending>self.pending).capacity

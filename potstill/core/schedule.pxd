@@ -75,7 +75,6 @@ cdef void schedule_enter(schedule_t *schedule, slot_t *slot, unsigned int notes)
 cdef void schedule_note(schedule_t *schedule, slot_t *slot, unsigned int notes) noexcept nogil
 cdef void schedule_forget(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil
-cdef void schedule_make_room(schedule_t *schedule) noexcept nogil
 cdef int schedule_drain(schedule_t *schedule) noexcept nogil
 cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
 cdef void schedule_end(schedule_t *schedule) noexcept nogil

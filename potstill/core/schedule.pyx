@@ -26,8 +26,8 @@ from potstill.core.poll cimport (
     NOTE_WRITABLE, clock_ns, event_t, poll_add, poll_open, poll_wait, wake_hush, wake_open, wake_ring,
 )
 from potstill.core.slots cimport (
-    LIST_BODY, LIST_FRESH, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
-    line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t, slot_token,
+    LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
+    line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
 )
 from potstill.core.stats cimport counters_t
 
@@ -244,15 +244,15 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         return
     slot.again = again                 # not of use in this phase, but perhaps in the next
     slot.busy = False
-    if schedule.draining and (me.list == LIST_IDLE or me.list == LIST_FRESH):
+    if schedule.draining and me.list == LIST_IDLE:
         slot.busy = True
         slot.notes = NOTE_DRAIN
         _push(schedule, &schedule.ready, slot)
 
 
 cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
-    """Give the slot the deadline of its phase. Those of a head, a first byte, a lingering close count from the start."""
-    if list == slot.list and (list == LIST_HEAD or list == LIST_LINGER or list == LIST_FRESH):
+    """Give the slot the deadline of its phase. Those of a head and of a lingering close count from the start."""
+    if list == slot.list and (list == LIST_HEAD or list == LIST_LINGER):
         return
     list_remove(schedule.lists, slot)
     if list == LIST_NONE:
@@ -420,29 +420,12 @@ cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil:
     pthread_mutex_unlock(&schedule.lock)
 
 
-cdef void schedule_make_room(schedule_t *schedule) noexcept nogil:
-    """There are as many connections as may be: send the one away that has been silent for longest, if it still is."""
-    cdef slot_t *slot
-    pthread_mutex_lock(&schedule.lock)
-    slot = schedule.lists[LIST_IDLE].first
-    if slot == NULL:
-        slot = schedule.lists[LIST_FRESH].first
-    if slot != NULL and not slot.busy:
-        slot.busy = True
-        slot.notes = NOTE_DRAIN
-        _push(schedule, &schedule.ready, slot)
-        if schedule.waiting:
-            wake_ring(schedule.wake)
-    pthread_mutex_unlock(&schedule.lock)
-
-
 cdef int schedule_drain(schedule_t *schedule) noexcept nogil:
     """From now on a connection ends when it becomes idle; those that are, are sent to end now. Their number."""
-    cdef int count = 0
+    cdef int count
     pthread_mutex_lock(&schedule.lock)
     schedule.draining = True
-    count += _dismiss(schedule, LIST_IDLE)
-    count += _dismiss(schedule, LIST_FRESH)
+    count = _dismiss(schedule, LIST_IDLE)
     wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
     return count
@@ -476,78 +459,3 @@ cdef void schedule_end(schedule_t *schedule) noexcept nogil:
     pthread_cond_signal(&schedule.alarm)
     wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
-
-
-cdef class ScheduleFace:
-    """The Python face, for tests: a schedule whose threads are driven by hand, slots named by their tokens."""
-
-    cdef schedule_t schedule
-    cdef runner_t[8] runners
-    cdef counters_t[8] counters
-
-    def __cinit__(self, int seats):
-        if not 1 <= seats <= 7:
-            raise ValueError(f"1 to 7 seats, not {seats}")
-        if schedule_open(&self.schedule, seats, self.counters) < 0:
-            raise OSError("no poller")
-
-    def __dealloc__(self):
-        schedule_close(&self.schedule)
-
-    def admit(self, bint listener=False):
-        return slot_token(schedule_admit(&self.schedule, listener))
-
-    def enter(self, unsigned long long token, unsigned int notes):
-        schedule_enter(&self.schedule, self._slot(token), notes)
-
-    def note(self, unsigned long long token, unsigned int notes):
-        schedule_note(&self.schedule, self._slot(token), notes)
-
-    def next(self, int runner, int then=THEN_WAIT, int which=LIST_NONE, unsigned int relevant=0, int spent_ns=0):
-        """(token, notes) of the slot to handle, or MUST_*; `then` and the rest tell of the slot in hand."""
-        cdef runner_t *me = &self.runners[runner]
-        cdef slot_t *slot
-        me.then, me.list, me.relevant, me.spent_ns = then, which, relevant, spent_ns
-        me.now_ns = schedule_clock(&self.schedule)
-        if me.slot != NULL:
-            me.slot.slow = spent_ns > 0
-        slot = schedule_next(&self.schedule, me)
-        if slot == NULL:
-            return me.must
-        return slot_token(slot), slot.notes
-
-    def wait(self, int runner):
-        cdef runner_t *me = &self.runners[runner]
-        with nogil:
-            schedule_wait(&self.schedule, me)
-
-    def disarm(self, unsigned long long token):
-        schedule_disarm(&self.schedule, self._slot(token))
-
-    def drain(self):
-        return schedule_drain(&self.schedule)
-
-    def end(self):
-        schedule_end(&self.schedule)
-
-    def advance(self, double seconds):
-        schedule_advance(&self.schedule, <long long>(seconds * 1e9))
-
-    def set_timeout(self, int which, double seconds):
-        self.schedule.timeouts_ns[which] = <long long>(seconds * 1e9)
-
-    def set_target(self, int target):
-        self.schedule.target = target
-
-    def numbers(self):
-        """What the statistics show: running, awake, target, ready, backlog, connections."""
-        return (self.schedule.running, self.schedule.awake, self.schedule.target,
-                self.schedule.ready.queues[0].count + self.schedule.ready.queues[1].count,
-                self.schedule.backlog.queues[0].count + self.schedule.backlog.queues[1].count,
-                self.schedule.connections)
-
-    cdef slot_t *_slot(self, unsigned long long token) except NULL:
-        cdef slot_t *slot = slab_find(&self.schedule.slab, token)
-        if slot == NULL:
-            raise KeyError(token)
-        return slot

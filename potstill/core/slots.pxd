@@ -14,9 +14,8 @@ cdef enum:
     LIST_WRITE = 3
     LIST_LINGER = 4
     LIST_RETRY = 5                     # listeners that could not accept
-    LIST_FRESH = 6                     # connected, and not a byte yet
-    LISTS = 7
-    LIST_NONE = 8
+    LISTS = 6
+    LIST_NONE = 7
 
 cdef struct slot_t:
     PyObject *owner                    # a Connection or a Listener; one reference is the slot's while it is in use

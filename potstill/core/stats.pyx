@@ -86,6 +86,8 @@ def count(Stats stats not None, int thread, str counter, long long value=1, int 
     slot = stats.slot(thread)
     if counter == "exchanges":
         add(&slot.exchanges, value)
+    elif counter == "working_since_ns":
+        add(&slot.working_since_ns, value)
     elif counter == "accepted":
         add(&slot.accepted, value)
     elif counter == "closed":

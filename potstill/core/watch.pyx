@@ -10,11 +10,10 @@ calls.
 """
 
 from libc.stdio cimport snprintf
-from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 from posix.fcntl cimport O_CLOEXEC, O_RDONLY, open
 from posix.time cimport timespec
-from posix.unistd cimport close, pread
+from posix.unistd cimport close, read
 
 from potstill.core.poll cimport clock_ns, poll_ready, process_cpu_ns
 from potstill.core.schedule cimport (
@@ -25,7 +24,7 @@ from potstill.core.schedule cimport (
     schedule_t,
     schedule_wake_one,
 )
-from potstill.core.stats cimport load
+from potstill.core.stats cimport Stats, load
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -46,18 +45,12 @@ cdef long long TICK_NS = 1_000_000                # of the watch
 cdef long long WINDOW_NS = 20_000_000
 
 
-# One runner's line in /proc, kept open: reading it again is one system call.
-cdef struct sight_t:
-    long long thread_id
-    int fd                             # -1: it cannot be had
-
 cdef struct watch_t:
     long long turns
     long long window_ns, window_cpu_ns
     int idle_ticks, stuck_ticks, calm_ticks
     int waiting_ticks, computing_ticks # of this window: work waited; and a runner was computing meanwhile
     int ticks                          # of this window
-    sight_t *sights                    # owned; one a thread
 
 
 cdef void watch_wake(schedule_t *schedule) noexcept nogil:
@@ -71,9 +64,6 @@ cdef void watch_run(schedule_t *schedule) noexcept nogil:
     """The life of the watch: ticks while somebody works, sleeps without a clock when nobody does."""
     cdef watch_t watch
     memset(&watch, 0, sizeof(watch))
-    watch.sights = <sight_t *>calloc(schedule.threads, sizeof(sight_t))
-    if watch.sights == NULL:
-        return
     pthread_mutex_lock(&schedule.lock)
     while not schedule.ended:
         if watch.idle_ticks > LINGER_TICKS:
@@ -90,7 +80,6 @@ cdef void watch_run(schedule_t *schedule) noexcept nogil:
         _wait_tick(schedule)
         _tick(schedule, &watch)
     pthread_mutex_unlock(&schedule.lock)
-    _close_sights(schedule, &watch)
 
 
 cdef void _wait_tick(schedule_t *schedule) noexcept nogil:
@@ -120,10 +109,17 @@ cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
 
 
 cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    cdef long long turns = 0
-    cdef bint waits = _work_waits(schedule)
     cdef bint working = _working(schedule)
-    cdef bint computing = waits and working and _computing(schedule, watch)
+    _judge_tick(schedule, watch, _work_waits(schedule), working, working and _computing(schedule))
+    if clock_ns() - watch.window_ns >= WINDOW_NS:
+        _judge_window(schedule, watch, (process_cpu_ns() - watch.window_cpu_ns) * 100
+                      // (clock_ns() - watch.window_ns))
+        _open_window(schedule, watch)
+
+
+cdef void _judge_tick(schedule_t *schedule, watch_t *watch, bint waits, bint working, bint computing) noexcept nogil:
+    """Does work wait while those who could take it stand still?"""
+    cdef long long turns = 0
     cdef int i
     for i in range(schedule.threads):
         turns += load(&schedule.counters[i].turns)
@@ -143,23 +139,20 @@ cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     watch.waiting_ticks += waits
     watch.computing_ticks += computing
     watch.turns = turns
-    if clock_ns() - watch.window_ns >= WINDOW_NS:
-        _judge_window(schedule, watch)
 
 
-cdef void _judge_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    """Every 20 ms: is the GIL the limit, or could more runners get more done?"""
-    cdef long long percent = (process_cpu_ns() - watch.window_cpu_ns) * 100 // (clock_ns() - watch.window_ns)
-    if watch.ticks >= WINDOW_TICKS_MIN and watch.waiting_ticks == watch.ticks:
-        if watch.computing_ticks * 10 >= watch.ticks * 9 and percent <= ONE_CORE_PERCENT:
-            # Above that, something lets the GIL go while it computes; leave it alone.
-            schedule.target = schedule.target // 2 if schedule.target > 4 else max(1, schedule.target - 1)
-        elif watch.computing_ticks * 100 < watch.ticks * 85:
-            _add_runner(schedule)
+cdef void _judge_window(schedule_t *schedule, watch_t *watch, long long percent) noexcept nogil:
+    """Every 20 ms: is the GIL the limit, or could more runners get more done? `percent` of a processor was used."""
+    if watch.ticks < WINDOW_TICKS_MIN:
+        return
+    if watch.computing_ticks * 10 >= watch.ticks * 9 and percent <= ONE_CORE_PERCENT:
+        # Above that, something lets the GIL go while it computes; leave it alone.
+        schedule.target = schedule.target // 2 if schedule.target > 4 else max(1, schedule.target - 1)
+    elif watch.waiting_ticks == watch.ticks and watch.computing_ticks * 100 < watch.ticks * 85:
+        _add_runner(schedule)
     elif watch.calm_ticks > CALM_TICKS:
         schedule.target = max(1, schedule.target - 1)
         watch.calm_ticks = 0
-    _open_window(schedule, watch)
 
 
 cdef void _open_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
@@ -168,7 +161,7 @@ cdef void _open_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
     watch.ticks = watch.waiting_ticks = watch.computing_ticks = 0
 
 
-cdef bint _computing(schedule_t *schedule, watch_t *watch) noexcept nogil:
+cdef bint _computing(schedule_t *schedule) noexcept nogil:
     """Whether a thread that works is running, or would if it were given a processor.
 
     The kernel's word is taken for it, not the CPU time used: on a busy or throttled machine a runner that computes uses
@@ -177,34 +170,26 @@ cdef bint _computing(schedule_t *schedule, watch_t *watch) noexcept nogil:
     cdef int i
     for i in range(schedule.threads):
         if load(&schedule.counters[i].working_since_ns) and \
-                _runs(&watch.sights[i], load(&schedule.counters[i].thread_id)):
+                _runs(load(&schedule.counters[i].thread_id)):
             return True
     return False
 
 
-cdef bint _runs(sight_t *sight, long long thread_id) noexcept nogil:
+cdef bint _runs(long long thread_id) noexcept nogil:
     """The state in proc_pid_stat(5) is R. True as well where it cannot be read: patience does the least harm."""
     cdef char[STAT_BYTES] line
     cdef ssize_t size, i
-    if sight.thread_id != thread_id:
-        if sight.thread_id and sight.fd >= 0:
-            close(sight.fd)
-        sight.thread_id = thread_id
-        snprintf(line, sizeof(line), b"/proc/self/task/%lld/stat", thread_id)
-        sight.fd = open(line, O_RDONLY | O_CLOEXEC)
-    size = pread(sight.fd, line, sizeof(line), 0)
+    cdef int fd
+    snprintf(line, sizeof(line), b"/proc/self/task/%lld/stat", thread_id)
+    fd = open(line, O_RDONLY | O_CLOEXEC)
+    if fd < 0:
+        return True
+    size = read(fd, line, sizeof(line))
+    close(fd)
     for i in range(size - 3, -1, -1):
         if line[i] == c")":            # ends the name, which may hold anything
             return line[i + 2] == c"R"
     return True
-
-
-cdef void _close_sights(schedule_t *schedule, watch_t *watch) noexcept nogil:
-    cdef int i
-    for i in range(schedule.threads):
-        if watch.sights[i].thread_id and watch.sights[i].fd >= 0:
-            close(watch.sights[i].fd)
-    free(watch.sights)
 
 
 cdef void _add_runner(schedule_t *schedule) noexcept nogil:
@@ -212,3 +197,37 @@ cdef void _add_runner(schedule_t *schedule) noexcept nogil:
         schedule.target += 1
     if schedule.awake < schedule.target:
         schedule_wake_one(schedule)
+
+
+def judged(int threads, int target, int computing, int percent=100, bint waiting=False, int calm_ticks=0):
+    """The Python face, for tests: the target after a window of a hundred ticks."""
+    cdef schedule_t schedule
+    cdef watch_t watch
+    memset(&schedule, 0, sizeof(schedule))
+    memset(&watch, 0, sizeof(watch))
+    schedule.threads, schedule.target, schedule.awake = threads, target, target
+    watch.ticks, watch.computing_ticks, watch.calm_ticks = 100, computing, calm_ticks
+    watch.waiting_ticks = 100 if waiting else 50
+    _judge_window(&schedule, &watch, percent)
+    return schedule.target
+
+
+def ticked(Stats stats not None, int target, bint computing, bint waits=True, int awake=0):
+    """For tests: the target after each of twenty ticks, a request waiting or not, no turn ending."""
+    cdef schedule_t schedule
+    cdef watch_t watch
+    cdef int turn
+    memset(&schedule, 0, sizeof(schedule))
+    memset(&watch, 0, sizeof(watch))
+    schedule.threads, schedule.target, schedule.awake = stats.threads, target, awake or target
+    schedule.counters = stats.slot(0)
+    targets = []
+    for turn in range(20):
+        _judge_tick(&schedule, &watch, waits, _working(&schedule), computing)
+        targets.append(schedule.target)
+    return targets
+
+
+def runs(long long thread_id):
+    """For tests: whether the kernel says of a thread of this process that it runs, or would."""
+    return bool(_runs(thread_id))

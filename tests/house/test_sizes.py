@@ -6,7 +6,8 @@ from tests.house.tree import functions, functions_in, read, relative, sources
 
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
-LINE_WIDTH_MAX = 110
+# A line of Cython carries its types besides.
+CYTHON_WIDTH_MAX = 120
 
 
 def test_files_are_short() -> None:
@@ -28,13 +29,13 @@ def test_functions_fit_on_a_screen() -> None:
     assert too_long == []
 
 
-def test_cython_lines_are_as_wide_as_python_ones() -> None:
-    """Ruff measures the lines of Python; nobody else measures those of Cython."""
+def test_lines_of_cython_fit() -> None:
+    """Ruff measures the lines of Python; nobody else measures these."""
     too_wide = [
         f"{relative(path)}:{number}"
         for path in sources(".pyx", ".pxd")
         for number, line in enumerate(read(path).splitlines(), start=1)
-        if len(line) > LINE_WIDTH_MAX
+        if len(line) > CYTHON_WIDTH_MAX
     ]
     assert too_wide == []
 

@@ -86,6 +86,14 @@ class Running:
             client.send(raw)
             return client.response(head=raw.startswith(b"HEAD ")).body
 
+    def wait_looked(self) -> None:
+        """Wait until the engine has asked its poller, and looked at its deadlines: somebody who came later is
+        refused.
+        """
+        with self.client() as later:
+            later.send(b"nonsense\r\n\r\n")
+            assert later.response().status == 400
+
     @property
     def now(self) -> EngineStatistics:
         return self.engine.statistics()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.core.stage import Log, Stage, logged, stage
+from tests.unit.core.views import Views
 
 
 @pytest.fixture(scope="module")
@@ -19,4 +20,11 @@ def on() -> Iterator[Stage]:
 @pytest.fixture
 def log() -> Iterator[Log]:
     with logged() as made:
+        yield made
+
+
+@pytest.fixture
+def views() -> Iterator[Views]:
+    made = Views()
+    with made.gate:
         yield made

@@ -128,14 +128,17 @@ def test_a_request_that_comes_while_an_answer_is_written(while_running: bool) ->
             return echo(environ, start_response)
 
         with engine_on(application, response_memory_bytes=1 << 30) as running, running.client() as client:
+            client.send(GET)
+            expect(client, GET)  # the poller knows the connection from now on
             client.send(request("/large"))
             if while_running:
                 gate.wait_entered(1)
             else:
-                running.wait(lambda now: now.requests == 1 and now.running == 0)
+                running.wait(lambda now: now.requests == 2 and now.running == 0)
             client.send(GET)
+            running.wait_looked()
             gate.open()
-            running.wait(lambda now: now.requests == 1)
+            running.wait(lambda now: now.requests == 2)
             expect(client, request("/large"), GET)
 
 
@@ -376,10 +379,7 @@ def test_bytes_behind_the_last_request_do_not_take_its_answer_away() -> None:
             client.send(request(version="1.0"))
             gate.wait_entered(1)
             client.send(b"\r\n")
-            # It has arrived when another client's bytes, sent later, have been read.
-            with running.client() as other:
-                other.send(GET[:10])
-                running.wait(lambda now: now.octets_received >= len(GET) + 9)
+            running.wait_looked()
             gate.open()
             answer = client.response()
             assert (answer.framing, answer.body) == ("close", b"hello")

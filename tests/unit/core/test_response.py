@@ -236,16 +236,28 @@ def test_written_octets_leave_at_once(on: Stage) -> None:
         assert client.socket.recv(1000) == b"world"
 
 
-def test_the_same_thread_or_another_may_write_while_the_call_lasts(on: Stage) -> None:
+def test_only_the_thread_that_called_the_application_may_write(on: Stage) -> None:
+    """The output buffer is the runner's; a helper thread that outlasts the request must not reach into the next."""
+    refused: list[RuntimeError] = []
+
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         write = start_response("200 OK", [("Content-Length", "5")])
-        writer = threading.Thread(target=write, args=(b"hello",))
+
+        def elsewhere() -> None:
+            try:
+                write(b"wrong")
+            except RuntimeError as error:
+                refused.append(error)
+
+        writer = threading.Thread(target=elsewhere)
         writer.start()
         writer.join()
+        write(b"hello")
         return []
 
     on.play(application)
     assert on.ask().body == b"hello"
+    assert "another thread" in str(refused[0])
 
 
 # Fields

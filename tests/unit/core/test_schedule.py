@@ -10,7 +10,7 @@ from enum import IntEnum, IntFlag
 
 import pytest
 
-from potstill.core.schedule import ScheduleFace
+from potstill.core.by_hand import ScheduleFace
 from tests.support.engine import WAIT_S
 
 
@@ -58,9 +58,7 @@ class Threads:
 
     def enter(self, *, listener: bool = False) -> int:
         """A new connection with something to read."""
-        token = self.schedule.admit(listener)
-        self.schedule.enter(token, Note.READABLE)
-        return token
+        return self.schedule.enter(Note.READABLE, listener)
 
     def take(self, thread: int = 0) -> tuple[int, Note] | Must:
         """What a thread is given when it has nothing in hand."""
