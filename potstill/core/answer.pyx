@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Status and fields of an answer, as the application gives them to start_response: checked, then rendered.
 
-An answer is refused, never repaired: a line break in a value, a name that is no token, a hop-by-hop field are errors that
-name the field, before an octet has left (PEP 3333, RFC 9110 section 5.5). What concerns the framing is noted in an answer_t;
-Connection is left to whoever knows how the connection goes on.
+An answer is refused, never repaired: a line break in a value, a name that is no token, a hop-by-hop field are errors
+that name the field, before an octet has left (PEP 3333, RFC 9110 section 5.5). What concerns the framing is noted in
+an answer_t; Connection is left to whoever knows how the connection goes on.
 """
 
 cimport cython

@@ -1,16 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """One client: bytes in, exchanges, bytes out, one phase at a time.
 
-The engine hands a connection to one thread at a time, with notes of what has happened; the thread takes it as far as it
-goes without waiting and leaves it in a phase, which tells the engine what to wait for and how long. Reading goes on until
-the socket is drained (edge-triggered events come once), writing until it is full.
+The engine hands a connection to one thread at a time, with notes of what has happened; the thread takes it as far as
+it goes without waiting and leaves it in a phase, which tells the engine what to wait for and how long. Reading goes
+on until the socket is drained (edge-triggered events come once), writing until it is full.
 
-A request is parsed where the thread read it. Only what cannot be used yet is kept by the connection, in `pending`: the
-beginning of a head, or a request that came behind the present one. The application is called when the body is whole
-(engine.md, rule 7), so a client that stalls holds a connection, never a runner.
+A request is parsed where the thread read it. Only what cannot be used yet is kept by the connection, in `pending`:
+the beginning of a head, or a request that came behind the present one. The application is called when the body is
+whole (engine.md, rule 7), so a client that stalls holds a connection, never a runner.
 
-A refusal is answered once and its bytes are not looked at again; then the connection lingers, reading and dropping, since
-a close with unread bytes would reset the connection and could take the answer with it (RFC 9112 section 9.6).
+A refusal is answered once and its bytes are not looked at again; then the connection lingers, reading and dropping,
+since a close with unread bytes would reset the connection and could take the answer with it (RFC 9112 section 9.6).
 
 Owner: the thread that has the busy slot. Nothing here locks.
 """
@@ -40,13 +40,7 @@ from potstill.core.http1 cimport (
     head_reset,
 )
 from potstill.core.pending cimport Pending
-from potstill.core.poll cimport (
-    NOTE_BROKEN,
-    NOTE_DRAIN,
-    NOTE_EXPIRED,
-    NOTE_PEER_CLOSED,
-    NOTE_READABLE,
-)
+from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE
 from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
 from potstill.core.service cimport Service
 from potstill.core.stats cimport add

@@ -1,13 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The engine: one thread more than there are runner seats, all with the same life (engine.md).
 
-Each thread asks the schedule for a slot, handles it where it stands, and tells the schedule what became of it: a listener
-is accepted from, a connection is taken as far as it goes, a whole request is answered by calling the application right
-there if the thread has a seat, and joins the backlog if not. A thread without work polls or parks, without the GIL.
+Each thread asks the schedule for a slot, handles it where it stands, and tells the schedule what became of it: a
+listener is accepted from, a connection is taken as far as it goes, a whole request is answered by calling the
+application right there if the thread has a seat, and joins the backlog if not. A thread without work polls or parks,
+without the GIL.
 
 Owners: the schedule's memory is guarded by its lock; a Connection belongs to the thread that holds its busy slot; the
-Engine's own attributes are written under the GIL by `start`, `drain` and `stop`. The reference that a slot holds to its
-Connection is taken in `_welcome` and given back in `_handle`, when the connection has ended.
+Engine's own attributes are written under the GIL by `start`, `drain` and `stop`. The reference that a slot holds to
+its Connection is taken in `_welcome` and given back in `_handle`, when the connection has ended.
 """
 
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
@@ -169,7 +170,7 @@ cdef class Engine:
     # What its owner calls
 
     def start(self):
-        """Start the threads and begin to accept. Call it after a fork, not before. Raises RuntimeError when called twice."""
+        """Start the threads and begin to accept, after a fork and not before. Raises RuntimeError the second time."""
         cdef Listener listener
         if self.started:
             raise RuntimeError("the engine was started before")
@@ -197,7 +198,7 @@ cdef class Engine:
         thread.start()
 
     def drain(self):
-        """Take in who is waiting already, accept no more, end idle connections, let the others finish with Connection: close.
+        """Take in who waits already, accept no more, end idle connections, let others finish with Connection: close.
 
         Returns at once; the listeners may be closed from then on.
         """
@@ -219,7 +220,7 @@ cdef class Engine:
         self._after_end()
 
     def _after_fork(self, bint in_child):
-        """The application has forked. A child has one thread, which is inside the application, and nothing of ours to do."""
+        """The application has forked. A child has one thread, inside the application, and nothing of ours to do."""
         self.service.answers.forked = True
         if in_child:
             self.service.answers.in_child = True

@@ -5,8 +5,8 @@ What all requests of a listener have in common is made once and copied as a whol
 translated by number, not by text; the value that such a field had last is kept and shared when the next request sends
 the same, as a client's requests mostly do. Values are native strings that hold octets as latin-1 (PEP 3333).
 
-Left out on purpose: `os.environ` (a process variable HTTP_X would become a request header), Transfer-Encoding (framing is
-over before the application is called), Proxy (it would become HTTP_PROXY: httpoxy).
+Left out on purpose: `os.environ` (a process variable HTTP_X would become a request header), Transfer-Encoding
+(framing is over before the application is called), Proxy (it would become HTTP_PROXY: httpoxy).
 """
 
 cimport cython
@@ -178,7 +178,8 @@ cdef class EnvironBuilder:
     cdef object _known_value(self, int known, const unsigned char *data, Py_ssize_t size):
         """The field's value, shared with the last request that sent the same."""
         last = <object>self._values[known]
-        if last is not None and PyUnicode_GET_LENGTH(last) == size and memcmp(PyUnicode_1BYTE_DATA(last), data, size) == 0:
+        if last is not None and PyUnicode_GET_LENGTH(last) == size \
+                and memcmp(PyUnicode_1BYTE_DATA(last), data, size) == 0:
             return last
         value = _latin1(data, size)
         if size <= SHARED_VALUE_BYTES_MAX and known not in UNSHARED:

@@ -1,7 +1,9 @@
-"""The plain values that the compiled core is given: no file, no environment variable, no argv is read in this room.
+"""The plain values that the compiled core is given: no file, no environment variable, no argv is read in
+this room.
 
-There are no defaults here. An option's default is written once, in `potstill.settings`; `potstill.assemble` makes these
-values of it. Durations are seconds, sizes are bytes, and 0 means "no limit" only where a comment says so.
+There are no defaults here. An option's default is written once, in `potstill.settings`; `potstill.assemble`
+makes these values of it. Durations are seconds, sizes are bytes, and 0 means "no limit" only where a
+comment says so.
 """
 
 from __future__ import annotations

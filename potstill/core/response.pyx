@@ -1,13 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""One exchange's answer: start_response, write(), the iterable, and how they are framed (PEP 3333, RFC 9112 section 6).
+"""One exchange's answer: start_response, write(), the iterable, and how they are framed (PEP 3333, RFC 9112 section
+6).
 
 An Exchange is the start_response that the application is given. Its life: start_response checks status and fields and
-renders them into the runner's output buffer; the first octets of the body, or the end, complete the head with what frames
-the body and send both together; the end sends the last chunk, or finds that the octets and the Content-Length disagree.
+renders them into the runner's output buffer; the first octets of the body, or the end, complete the head with what
+frames the body and send both together; the end sends the last chunk, or finds that the octets and the Content-Length
+disagree.
 
 One place counts octets (`body_sent`). Whatever goes wrong before the head has left becomes a 500; whatever goes wrong
-later sets `cut`, and the connection then ends in a way that no client takes for a complete answer. An answer is refused,
-never repaired: a field with a line break in it is an error that names the field.
+later sets `cut`, and the connection then ends in a way that no client takes for a complete answer. An answer is
+refused, never repaired: a field with a line break in it is an error that names the field.
 
 Owner: the runner that calls the application. From any other thread, and after the request, `write` and start_response
 raise.
@@ -376,7 +378,8 @@ cdef class Exchange:
             self.keep_alive = False
             return
         try:
-            answer_render(&self.answer, self.workspace, "500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
+            answer_render(&self.answer, self.workspace, "500 Internal Server Error",
+                          [("Content-Type", "text/plain; charset=utf-8")])
             self.started = True
             self.keep_alive = False
             self._send_body(b"500 Internal Server Error\n", 26)
@@ -386,7 +389,7 @@ cdef class Exchange:
             self.cut = True
 
     cdef void _leave_child(self, object error) noexcept:
-        """A process that the application forked has come back from the view. It serves nobody: it ends, as it would by itself.
+        """A process that the application forked has come back from the view: it ends, as it would by itself.
 
         Without this it would answer its parent's client, and then wait for clients at its parent's poller.
         """

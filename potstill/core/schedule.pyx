@@ -1,18 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Who works and on what: engine.md, rules 1 to 6, without the GIL and without Python.
 
-A slot with news stands in the ready line; a whole request that found no free seat stands in the backlog. A thread that
-holds the GIL asks `schedule_next` for a slot, handles it, and says with its next question what became of it. When there
-is nothing to do it either takes the poller's chair, of which there is one, or parks; both happen in `schedule_wait`,
-without the GIL. Nothing that was taken from a line ever waits for the GIL.
+A slot with news stands in the ready line; a whole request that found no free seat stands in the backlog. A thread
+that holds the GIL asks `schedule_next` for a slot, handles it, and says with its next question what became of it.
+When there is nothing to do it either takes the poller's chair, of which there is one, or parks; both happen in
+`schedule_wait`, without the GIL. Nothing that was taken from a line ever waits for the GIL.
 
-Lines are pairs. Requests of connections whose last request was quick have a queue of their own, and the two queues share
-the time evenly while both have something waiting: a view of a microsecond does not stand behind sixty-four of a
+Lines are pairs. Requests of connections whose last request was quick have a queue of their own, and the two queues
+share the time evenly while both have something waiting: a view of a microsecond does not stand behind sixty-four of a
 millisecond, and neither starves the other.
 
 `target` is how many threads may be awake. It starts at one, because one thread is fastest while nothing blocks; the
-watch (watch.pyx) raises and lowers it. A thread beyond the seats never calls the application: it accepts, reads, writes
-and keeps time.
+watch (watch.pyx) raises and lowers it. A thread beyond the seats never calls the application: it accepts, reads,
+writes and keeps time.
 
 Locking: one mutex, held for moments, taken with or without the GIL; nobody waits for the GIL while holding it.
 """

@@ -1,4 +1,5 @@
-# Where the engine keeps its connections: slots that are never freed, deadline lists, and queues of slots. No locks here.
+# Where the engine keeps its connections: slots that are never freed, deadline lists, and queues of slots. No locks
+# here.
 
 from cpython.ref cimport PyObject
 
@@ -6,7 +7,8 @@ cdef enum:
     CHUNK_SLOTS = 256
     CHUNKS_MAX = 4096
 
-# The deadline lists, one a phase (engine.md, rule 9). A phase's timeout is constant, so each list is in order of expiry.
+# The deadline lists, one a phase (engine.md, rule 9). A phase's timeout is constant, so each list is in order of
+# expiry.
 cdef enum:
     LIST_IDLE = 0
     LIST_HEAD = 1

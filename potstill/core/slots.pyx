@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Slots, deadline lists and queues: plain data for the schedule, which guards them with its lock.
 
-The poller is given a token, not a pointer: index and generation of a slot. A slot is never freed while the engine lives,
-only used again under the next generation, so an event that was fetched before its connection ended finds a slot whose
-generation tells that it is too late.
+The poller is given a token, not a pointer: index and generation of a slot. A slot is never freed while the engine
+lives, only used again under the next generation, so an event that was fetched before its connection ended finds a
+slot whose generation tells that it is too late.
 """
 
 from libc.stdlib cimport calloc, free

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """What the engine counts, in an anonymous shared mapping: one slot a thread, each written by its owner alone.
 
-A plain 64-bit store is never torn, so a reader needs no lock: it sums the slots and may at worst see one counter a moment
-older than another. The mapping is made before the fork, so that a parent can read what its children count.
+A plain 64-bit store is never torn, so a reader needs no lock: it sums the slots and may at worst see one counter a
+moment older than another. The mapping is made before the fork, so that a parent can read what its children count.
 """
 
 import mmap

@@ -31,7 +31,6 @@ cdef class Transport:
                        long long size) except -1
     cdef int flush(self) except -1
     cdef void drop_queue(self) noexcept
-    cdef bint peer_gone(self) noexcept
     cdef void shut_sending(self) noexcept
     cdef void lose(self) noexcept
     cdef void reset_on_close(self) noexcept

@@ -1,13 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """A client socket and the queue of what it has not taken yet.
 
-A send goes to the kernel first; what the kernel refuses is queued and goes out, in order, when the poller says that the
-socket takes bytes again. Whoever owns the connection owns its transport: nothing here locks. Small transfers are
-non-blocking calls that keep the GIL; those over GIL_KEPT_BYTES and those that read a disk let it go (engine.md, rule 4).
+A send goes to the kernel first; what the kernel refuses is queued and goes out, in order, when the poller says that
+the socket takes bytes again. Whoever owns the connection owns its transport: nothing here locks. Small transfers are
+non-blocking calls that keep the GIL; those over GIL_KEPT_BYTES and those that read a disk let it go (engine.md, rule
+4).
 
-A queued segment is a bytes object (kept alive, never copied, when it was large), a bytearray that collects small pieces,
-or a FileSegment with a descriptor of its own. A failed write means that the client has gone: `lost` is set, the queue is
-dropped, and no exception is raised, because nobody above could do more than stop.
+A queued segment is a bytes object (kept alive, never copied, when it was large), a bytearray that collects small
+pieces, or a FileSegment with a descriptor of its own. A failed write means that the client has gone: `lost` is set,
+the queue is dropped, and no exception is raised, because nobody above could do more than stop.
 """
 
 cimport cython
@@ -21,7 +22,7 @@ from posix.unistd cimport close as close_fd, dup
 from collections import deque
 
 cdef extern from "<sys/socket.h>" nogil:
-    int MSG_NOSIGNAL, MSG_MORE, MSG_PEEK, MSG_DONTWAIT, SHUT_WR, SHUT_RDWR
+    int MSG_NOSIGNAL, MSG_MORE, SHUT_WR, SHUT_RDWR
     ssize_t c_recv "recv"(int fd, void *into, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void *data, size_t size, int flags)
     int c_shutdown "shutdown"(int fd, int how)
@@ -287,7 +288,10 @@ cdef class Transport:
         return segment.left == 0
 
     cdef int flush(self) except -1:
-        """Send what is queued until it is gone, the socket is full (`full`), or a good deal has gone. Raises OSError for a file that cannot be read."""
+        """Send what is queued until it is gone, the socket is full (`full`), or a good deal has gone.
+
+        Raises OSError for a file that cannot be read.
+        """
         cdef Py_ssize_t size, count
         cdef const char *data
         cdef long long until = self.sent + FLUSH_BYTES
@@ -362,15 +366,6 @@ cdef class Transport:
         self._queue = None
         self._head_offset = 0
         self.queued = 0
-
-    cdef bint peer_gone(self) noexcept:
-        """Whether the client has left: reset, or at the end of its stream with nothing unread before it. Takes nothing."""
-        cdef char octet
-        cdef Py_ssize_t count
-        if self.fd < 0 or self.lost:
-            return True
-        count = c_recv(self.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT)
-        return count == 0 or (count < 0 and errno != EAGAIN and errno != EINTR)
 
     cdef void shut_sending(self) noexcept:
         """Say that no more will come, and go on reading: the first half of a lingering close."""

@@ -1,12 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The watch: one thread that looks, while others work, whether more of them would help.
 
-It raises the schedule's target when work waits and no turn ends: at once when no runner is running (they are
-blocked: in the application, on a disk, in a log handler), after some patience when one is (it computes, and another thread would only take the GIL from it). It lowers the target when the GIL is the limit, and slowly when there was no need for long (engine.md, rule 5).
+It raises the schedule's target when work waits and no turn ends: at once when no runner is running (they are blocked:
+in the application, on a disk, in a log handler), after some patience when one is (it computes, and another thread
+would only take the GIL from it). It lowers the target when the GIL is the limit, and slowly when there was no need
+for long (engine.md, rule 5).
 
-It runs without the GIL and under the schedule's lock, which it lets go while it waits. When nobody works for
-some ticks it sleeps without a clock, and whoever works next wakes it: an idle worker makes no system
-calls.
+It runs without the GIL and under the schedule's lock, which it lets go while it waits. When nobody works for some
+ticks it sleeps without a clock, and whoever works next wakes it: an idle worker makes no system calls.
 """
 
 from libc.stdio cimport snprintf

@@ -7,7 +7,7 @@ cdef enum:
     INPUT_BYTES = 65536
 
 cdef class Workspace:
-    cdef unsigned char *input          # INPUT_BYTES; owned. Its contents matter only while a connection is being handled
+    cdef unsigned char *input          # INPUT_BYTES; owned; of use while a connection is handled
     cdef head_t head                   # owned (head_init, head_free)
     cdef char *output                  # owned; grows
     cdef Py_ssize_t output_size
