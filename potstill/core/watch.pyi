@@ -7,14 +7,14 @@ def judged(
 ) -> int:
     """For tests: the target after a window of a hundred ticks.
 
-    At `computing` of them somebody computed; `percent` of a processor was used; `waiting`: work waited at every
+    At `computing` of them somebody computed; `percent` of a processor was used; `waiting`: work waited at each
     tick, else at half of them; `calm_ticks` is for how many ticks none did.
     """
 
 def ticked(stats: Stats, target: int, computing: bool, waits: bool = True, awake: int = 0) -> list[int]:
     """For tests: the target after each of twenty ticks in which no turn ends.
 
-    `stats` says who works, `computing` whether one of them computes, `waits` whether a request stands in line;
+    `stats` says who works, `computing` whether one of them computes, `waits` whether a request waits;
     `awake` threads are, or as many as `target` says.
     """
 

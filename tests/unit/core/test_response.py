@@ -237,7 +237,7 @@ def test_written_octets_leave_at_once(on: Stage) -> None:
 
 
 def test_only_the_thread_that_called_the_application_may_write(on: Stage) -> None:
-    """The output buffer is the runner's; a helper thread that outlasts the request must not reach into the next."""
+    """The output buffer is the runner's; a helper thread must not reach into the next request."""
     refused: list[RuntimeError] = []
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

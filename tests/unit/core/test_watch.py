@@ -79,7 +79,7 @@ def test_the_kernel_tells_who_runs() -> None:
 @pytest.mark.parametrize("computing", [90, 100])
 @pytest.mark.parametrize(("target", "after"), [(9, 4), (8, 4), (5, 2), (4, 3), (3, 2), (2, 1), (1, 1)])
 def test_the_target_falls_when_the_interpreter_is_the_limit(computing: int, target: int, after: int) -> None:
-    """Somebody always computes: more threads would only switch. Few are lowered by one, and one is always left."""
+    """Somebody always computes: more threads would only switch. Few fall by one, and one stays."""
     assert judged(THREADS, target, computing) == after
     assert judged(THREADS, target, computing, waiting=True) == after
 
