@@ -7,8 +7,8 @@ def judged(
 ) -> int:
     """For tests: the target after a window of a hundred ticks.
 
-    At `computing` of them somebody computed; `percent` of a processor was used; `waiting`: work waited at each
-    tick, else at half of them; `calm_ticks` is for how many ticks none did.
+    At `computing` of them somebody computed; `percent` of a processor was used; `waiting`: work waited at
+    each tick, else at half of them; `calm_ticks` is for how many ticks none did.
     """
 
 def ticked(stats: Stats, target: int, computing: bool, waits: bool = True, awake: int = 0) -> list[int]:
