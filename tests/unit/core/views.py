@@ -25,7 +25,7 @@ class Views:
         if path == "/block":
             self.gate.pass_through()
         elif path == "/spin":
-            end = time.thread_time() + 0.001
+            end = time.thread_time() + 0.005
             while time.thread_time() < end:
                 pass
         return hello(environ, start_response)
