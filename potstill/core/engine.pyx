@@ -308,7 +308,9 @@ cdef class Engine:
             me.spent_ns = me.now_ns - begun
             if me.called:
                 # One request that was interrupted by whatever else the machine does must not count: hence the cap.
-                slot.cost_ns = (7 * slot.cost_ns + min(me.spent_ns, 4 * SLOW_NS)) // 8
+                # The first says all there is to say; later ones one part in eight.
+                slot.calls = min(slot.calls + 1, 8)
+                slot.cost_ns += (min(me.spent_ns, 4 * SLOW_NS) - slot.cost_ns) // slot.calls
                 slot.slow = slot.cost_ns > SLOW_NS
 
     cdef void _set_to_work(self, Workspace workspace) noexcept:

@@ -29,6 +29,7 @@ cdef struct slot_t:
     bint registered                    # with the poller
     bint busy                          # some thread, or a queue, has it; all others leave notes
     bint slow                          # its requests take long, of late
+    int calls                          # of the application, as far as the average needs to know
     long long cost_ns                  # … so long, on a moving average
     unsigned int notes                 # why it stands in a queue
     unsigned int again                 # what came while it was busy

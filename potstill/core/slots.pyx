@@ -33,6 +33,7 @@ cdef slot_t *slab_take(slab_t *slab) noexcept nogil:
     slot.in_use = True
     slot.listener = slot.registered = slot.busy = slot.slow = False
     slot.notes = slot.again = 0
+    slot.calls = 0
     slot.cost_ns = 0
     slot.list = LIST_NONE
     return slot
