@@ -101,10 +101,8 @@ cdef bint _working(schedule_t *schedule) noexcept nogil:
 
 
 cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
-    cdef int i
-    for i in range(2):
-        if schedule.ready.queues[i].count or schedule.backlog.queues[i].count:
-            return True
+    if schedule.ready.count or schedule.backlog.count:
+        return True
     if schedule.chair:
         return False
     return poll_ready(schedule.poller) or schedule_first_deadline(schedule) <= schedule_clock(schedule)
