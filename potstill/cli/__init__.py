@@ -3,6 +3,7 @@
     potstill app:app --bind :8000          the same as `potstill serve app:app --bind :8000`
     potstill check app:app                 is everything right? Without serving
     potstill config                        every setting, and where it came from
+    potstill import-config uwsgi.ini       the configuration of another server, as ours
 
 `serve` is here, each other verb in a file of its own, and what they share is in `options`. Options are made
 from the table in `potstill.settings`. Click only splits argv: it hands on what was written, as text, and
@@ -23,6 +24,7 @@ import click
 from potstill import __version__
 from potstill.cli.check import check
 from potstill.cli.config import config, print_configuration
+from potstill.cli.import_config import import_config
 from potstill.cli.options import (
     APPLICATION_RAISED,
     FAILED,
@@ -97,7 +99,7 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
         run(configuration.settings)
 
 
-for verb in (check, config):
+for verb in (check, config, import_config):
     verbs.add_command(verb)
 
 

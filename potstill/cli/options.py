@@ -22,6 +22,7 @@ VERBS = {
     "serve": "Serve an application; it need not be written.",
     "check": "Is everything right? Settings, addresses, application; serves nothing.",
     "config": "Every setting and where it came from; --schema for editors.",
+    "import-config": "The potstill.toml for a gunicorn.conf.py, a uwsgi.ini or a command line.",
 }
 
 
