@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from potstill.moving_in.gunicorn_table import GUNICORN, ROWS
 from potstill.moving_in.mapping import Found, Function, MovingInError, Said, Takes
+from potstill.settings import BY_FIELD
 
 DEFAULT_FILE = "gunicorn.conf.py"
 MODULE, FILE = "python:", "file:"
@@ -31,6 +32,7 @@ VARIABLES = {"WEB_CONCURRENCY": "workers", "FORWARDED_ALLOW_IPS": "forwarded_all
 # Of other classes it depends on their libraries how many requests a worker works on.
 ONE_THREAD_CLASSES = frozenset({"sync", "gthread", "none", ""})
 ONE_THREAD = "gunicorn's default: a worker works on one request at a time"
+ONE_WORKER = "gunicorn's default: one worker, and an arbiter that watches it"
 
 
 def from_file(path: str, environ: Mapping[str, str], *, use_environ: bool) -> Found:
@@ -70,6 +72,8 @@ def found(
     last = {each.name: each for each in [*said, *strongest]}
     if "threads" not in last and class_of(last) in ONE_THREAD_CLASSES:
         last["threads"] = Said("threads", 1, ONE_THREAD)
+    if "workers" not in last and "workers" in BY_FIELD:
+        last["workers"] = Said("workers", 1, ONE_WORKER)
     return Found("gunicorn", origin, GUNICORN, list(last.values()))
 
 

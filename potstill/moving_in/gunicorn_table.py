@@ -39,7 +39,8 @@ def hook(name: str, ours: str = "") -> Row:
         f'Move the function into a module of the application and name it: {option} = "module:function". '
         "It is called with other arguments than gunicorn's."
     )
-    return Row(name, ours=ours or name, convert=advice(sentence))
+    note = "A function of a module, named in the option, and called with other arguments."
+    return Row(name, ours=ours or name, convert=advice(sentence), note=note)
 
 
 def no_hook(name: str, says: str) -> Row:

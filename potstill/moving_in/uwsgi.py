@@ -15,12 +15,14 @@ from collections.abc import Mapping
 
 from potstill.moving_in.mapping import Found, MovingInError, Said
 from potstill.moving_in.uwsgi_table import UWSGI
+from potstill.settings import BY_FIELD
 
 SECTION = "uwsgi"
 FILE_BYTES_MAX = 1 << 20
 # What substitution makes of a line is bounded: each line may name the one before it twice.
 VALUE_MAX = 10_000
 ONE_THREAD = "uWSGI's default: a worker works on one request at a time"
+ONE_WORKER = "uWSGI's default: one process"
 PRELOADED = (
     "uWSGI loads the application before it forks unless lazy-apps says otherwise. Here each worker does, "
     "which takes more memory and is safer: no thread, socket or lock is inherited."
@@ -32,7 +34,6 @@ SETTERS = frozenset({"set", "set-placeholder", "set-ph"})
 PLACEHOLDER = UWSGI["set-placeholder"]
 
 _PLACEHOLDER = re.compile(r"%\(([^)]*)\)|\$\(([^)]*)\)|%([a-zA-Z])")
-_PRELOADING = frozenset({"processes", "workers"})
 
 
 def from_ini(path: str, environ: Mapping[str, str]) -> Found:
@@ -45,7 +46,9 @@ def from_ini(path: str, environ: Mapping[str, str]) -> Found:
     names = {each.name for each in said}
     if "threads" not in names:
         said.append(Said("threads", 1, ONE_THREAD))
-    eager = names & _PRELOADING and not names & {"lazy-apps", "lazy"}
+    if not names & {"processes", "workers"} and "workers" in BY_FIELD:
+        said.append(Said("processes", 1, ONE_WORKER))
+    eager = names & {"processes", "workers"} and not names & {"lazy-apps", "lazy"}
     rows = dict.fromkeys(used_as_placeholders(entries), PLACEHOLDER) | dict(UWSGI)
     return Found("uWSGI", path, rows, said, [PRELOADED] if eager else [])
 

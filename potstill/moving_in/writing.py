@@ -46,8 +46,8 @@ class Comment:
 def written(found: Found) -> str:
     """The whole text."""
     lines, comments = sorted_out(found)
-    make_consistent(lines)
-    return "\n".join([*heading(found), *body(lines), *rest(found, lines, comments)]) + "\n"
+    remarks = [*found.remarks, *made_consistent(lines)]
+    return "\n".join([*heading(found), *body(lines), *rest(found, comments, remarks)]) + "\n"
 
 
 # Deciding
@@ -110,13 +110,18 @@ def add(lines: dict[str, Line], line: Line) -> None:
     before.notes += [note for note in line.notes if note not in before.notes]
 
 
-def make_consistent(lines: dict[str, Line]) -> None:
-    """A limit on a part of the head that is above that on the whole needs the whole raised."""
-    settings = Settings(**{line.field: line.value for line in lines.values()})
-    if contradictions(settings):
-        parts = (settings.limit_request_line, settings.limit_request_field_size)
+def made_consistent(lines: dict[str, Line]) -> list[str]:
+    """Raise the limit on a head above those on its parts; the contradictions that are left, as remarks."""
+    settings = settings_of(lines)
+    largest = max(settings.limit_request_line, settings.limit_request_field_size)
+    if largest > settings.limit_request_head:
         note = "Raised, so that the limits on its parts can be reached."
-        lines["limit_request_head"] = Line("limit_request_head", max(parts), [], [note])
+        lines["limit_request_head"] = Line("limit_request_head", largest, [], [note])
+    return [f"To be decided: {problem}." for problem in contradictions(settings_of(lines))]
+
+
+def settings_of(lines: dict[str, Line]) -> Settings:
+    return Settings(**{line.field: line.value for line in lines.values()})
 
 
 # Writing
@@ -143,7 +148,7 @@ def body(lines: dict[str, Line]) -> Iterator[str]:
         yield from comment("command line.")
 
 
-def rest(found: Found, lines: dict[str, Line], comments: list[Comment]) -> Iterator[str]:
+def rest(found: Found, comments: list[Comment], remarks: list[str]) -> Iterator[str]:
     if comments:
         yield ""
         yield from comment(f"What has no equivalent here, or needs none, as {found.server} was told it:")
@@ -153,7 +158,7 @@ def rest(found: Found, lines: dict[str, Line], comments: list[Comment]) -> Itera
             f"{each.said.name} = {shortened(each.said.value)}  ({each.said.place})", wrap=False
         )
         yield from comment(each.advice, indent="  ")
-    for remark in found.remarks:
+    for remark in remarks:
         yield "#"
         yield from comment(remark)
 

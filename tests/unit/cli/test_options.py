@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from potstill.cli import verbs
 from potstill.cli.options import VERBS
 from tests.support.command import command
 
@@ -32,6 +33,11 @@ def test_a_file_of_another_server_is_not_run(name: str) -> None:
     assert result.exit_code == 2
     assert f"\n    potstill import-config {name} > potstill.toml\n" in result.stderr
     assert not Path("ran").exists()
+
+
+def test_every_verb_is_listed() -> None:
+    """In --help of the default verb, where somebody looks for them."""
+    assert VERBS.keys() == verbs.commands.keys()
 
 
 @pytest.mark.parametrize("verb", list(VERBS))

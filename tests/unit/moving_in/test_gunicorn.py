@@ -80,6 +80,14 @@ def test_the_file_that_a_command_line_names() -> None:
     assert by_name(found.said) == {"workers": 2, "threads": 1}
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_one_worker_where_gunicorn_has_one(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Potstill has no supervisor by default, gunicorn always has one; said if there is such an option."""
+    monkeypatch.setattr(gunicorn, "BY_FIELD", {"workers": None} if known else {})
+    found = gunicorn.from_command_line(["shop:app"], {}, use_environ=False)
+    assert by_name(found.said).get("workers") == (1 if known else None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "threads"),
     [
