@@ -17,7 +17,7 @@ Examples:
 """
 
 # Files that must not be taken for a program by mistake.
-NEITHER = (".toml", ".yaml", ".yml", ".json", ".xml", ".cfg", ".conf", ".sh")
+NEITHER = (".toml", ".yaml", ".yml", ".json", ".xml", ".sh")
 
 
 @click.command(

@@ -39,9 +39,10 @@ class SettingsCommand(click.Command):
             raise
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_usage(
-            "potstill" if self.name == "serve" else f"potstill {self.name}", "APP [OPTIONS]"
-        )
+        if self.name == "serve":
+            formatter.write_usage("potstill", "APP [OPTIONS]")
+        else:
+            formatter.write_usage(f"potstill {self.name}", "[APP] [OPTIONS]")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {group: [] for group in (*GROUPS, "Other")}

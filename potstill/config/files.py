@@ -92,7 +92,7 @@ def read_named(path: str, place: str, tables: Tables) -> FromFile:
     """A file that somebody named has to be there and has to be ours."""
     if FOREIGN.search(path):
         return FromFile(path, problems=(f"{place}: {foreign(path)}",))
-    if not os.path.isfile(path):
+    if os.path.isdir(path) or not os.path.exists(path):
         what = "is a directory" if os.path.isdir(path) else "does not exist"
         return FromFile(path, problems=(f"{place}: {path} {what}; name a file like {FILE}",))
     document = read_document(path)
@@ -158,7 +158,11 @@ def given(document: Document, path: tuple[str, ...], value: object) -> Given:
     place = document.value_place(*path)
     line = place.rpartition(":")[0]
     option = BY_NAME[path[-1]]
-    return Given(option.field, value, origin=line, place=f"{place}: {option.name}", written=toml_value(value))
+    count = len(value) if isinstance(value, list) else 0
+    parts = [f"{document.value_place(*path, number)}: {option.name}" for number in range(count)]
+    return Given(
+        option.field, value, line, f"{place}: {option.name}", written=toml_value(value), parts=tuple(parts)
+    )
 
 
 def unknown(key: str, value: object, tables: Tables) -> str:

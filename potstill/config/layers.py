@@ -39,6 +39,7 @@ class Given:
     origin: str  # "environment POTSTILL_THREADS": what `potstill config` shows
     place: str  # "--threads": how an error begins
     written: str = ""  # how the value looks at its place; by default as Python writes it
+    parts: tuple[str, ...] = ()  # of a list, how an error about each of its elements begins
 
 
 Layer = Sequence[Given]
@@ -117,8 +118,8 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
         try:
             values[given.field] = read(given)
             origins[given.field] = given.origin
-        except ValueError as error:
-            problems.append(str(error))
+        except ConfigurationError as error:
+            problems += error.problems
     if not problems:
         settings = Settings(**values)
         problems = contradictions(settings)
@@ -128,21 +129,32 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
 
 
 def read(given: Given) -> Any:
-    """The value of an option; ValueError with the place, what stood there, and what is allowed."""
+    """The value of an option; ConfigurationError with the place, what stood there, and what is allowed."""
     option = BY_FIELD.get(given.field)
     if option is None:
-        raise ValueError(f"{given.place}: there is no such option{did_you_mean(given.field, BY_FIELD)}")
+        hint = did_you_mean(given.field, BY_FIELD)
+        raise ConfigurationError([f"{given.place}: there is no such option{hint}"])
     try:
         value = option.about.kind.read(given.value)
     except ValueError as error:
-        raise ValueError(f"{given.place}: {given.written or repr(given.value)} is not {error}") from None
-    if option.field == "bind":
-        for address in value:
-            try:
-                parse_address(address)
-            except ValueError as error:
-                raise ValueError(f"{given.place}: {error}") from None
+        written = given.written or repr(given.value)
+        raise ConfigurationError([f"{given.place}: {written} is not {error}"]) from None
+    wrong = wrong_addresses(given, value) if option.field == "bind" else []
+    if wrong:
+        raise ConfigurationError(wrong)
     return value
+
+
+def wrong_addresses(given: Given, addresses: Sequence[str]) -> list[str]:
+    """A sentence for each that is none."""
+    places = given.parts if len(given.parts) == len(addresses) else [given.place] * len(addresses)
+    wrong = []
+    for place, address in zip(places, addresses, strict=True):
+        try:
+            parse_address(address)
+        except ValueError as error:
+            wrong.append(f"{place}: {error}")
+    return wrong
 
 
 def contradictions(settings: Settings) -> list[str]:

@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import sys
+import traceback
 from types import ModuleType
 from typing import Any
 
@@ -24,12 +25,19 @@ DEPTH_MAX = 5
 
 
 def main(location: str) -> None:
-    """Run it; an exception passes through and ends the process with its traceback."""
+    """Run it; what it raises is shown as its author would see it, and ends the process with exit code 1."""
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        module = loaded(location)
+    except Exception as error:
+        shown = traceback.TracebackException.from_exception(error)
+        shown.stack[:] = [frame for frame in shown.stack if not is_ours(frame.filename)]
+        sys.stderr.write("".join(shown.format()))
+        sys.exit(1)
     values = {
         name: plain(value, DEPTH_MAX)
-        for name, value in vars(loaded(location)).items()
+        for name, value in vars(module).items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
     with os.fdopen(answer, "w", encoding="utf-8") as out:
@@ -62,6 +70,10 @@ def plain(value: Any, depth: int) -> Any:
     if callable(value):
         return {"text": f"function {getattr(value, '__qualname__', type(value).__name__)}"}
     return {"text": f"object of {type(value).__qualname__}"}
+
+
+def is_ours(filename: str) -> bool:
+    return filename in {__file__, importlib.__file__} or filename.startswith("<frozen ")
 
 
 if __name__ == "__main__":

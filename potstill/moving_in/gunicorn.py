@@ -126,8 +126,8 @@ def run(location: str) -> Iterator[Said]:
 def executed(location: str) -> dict[str, Any]:
     """Run it, within RUN_S and with what it prints on our standard error."""
     path = location.removeprefix(FILE)
-    if not location.startswith(MODULE) and not os.path.isfile(path):
-        raise MovingInError(f"{path} does not exist, or is no file")
+    if not location.startswith(MODULE) and (os.path.isdir(path) or not os.path.exists(path)):
+        raise MovingInError(f"{path} does not exist, or is a directory")
     command = [sys.executable, "-m", "potstill.moving_in.conf_runner", location]
     try:
         done = subprocess.run(

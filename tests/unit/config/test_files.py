@@ -88,6 +88,12 @@ def test_a_named_project_file() -> None:
     assert problems(file="pyproject.toml") == ["pyproject.toml: has no table [tool.potstill]"]
 
 
+def test_a_named_file_need_not_be_a_regular_one() -> None:
+    """`-c /dev/null` is no configuration at all, `-c <(…)` one that is made for the occasion."""
+    Path("potstill.toml").write_text("threads = 3", encoding="utf-8")
+    assert configure({}, {}, file="/dev/null").settings.threads == 8
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -206,6 +212,14 @@ def test_a_table_that_is_none() -> None:
     """`potstill = 3` below [tool]."""
     Path("pyproject.toml").write_text("[tool]\npotstill = 3", encoding="utf-8")
     assert problems() == ["pyproject.toml:2:12: is not a table"]
+
+
+def test_every_address_of_a_list_has_its_place() -> None:
+    """All that are wrong are told."""
+    assert problems('bind = [":80", "nope",\n  ":99999"]') == [
+        "potstill.toml:1:16: bind: 'nope' lacks a port: write nope:8000",
+        "potstill.toml:2:3: bind: ':99999': the port is a number from 0 to 65535, not '99999'",
+    ]
 
 
 # Tables

@@ -147,3 +147,11 @@ def test_problems_that_were_found_before_come_first() -> None:
         resolve([command_line_layer({"threads": "0"})], ["potstill.toml:1:1: is wrong"])
     assert caught.value.problems[0] == "potstill.toml:1:1: is wrong"
     assert len(caught.value.problems) == 2
+
+
+def test_every_address_that_is_wrong_is_told() -> None:
+    """Also those of one variable."""
+    assert problems({"POTSTILL_BIND": "80,:81,nope"}) == (
+        "environment POTSTILL_BIND: '80' lacks a host: write :80 or 127.0.0.1:80",
+        "environment POTSTILL_BIND: 'nope' lacks a port: write nope:8000",
+    )
