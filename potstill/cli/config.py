@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from potstill.cli.options import VERBS, SettingsCommand, configured, parameters
-from potstill.config import NO_TABLES, Configuration
+from potstill.cli.options import TABLES, VERBS, SettingsCommand, configured, parameters
+from potstill.config import Configuration
 from potstill.config.schema import json_schema
 from potstill.config.showing import FORMATS, show
 
@@ -31,7 +31,7 @@ def config(config_file: str | None, form: str, schema: bool, **given: Any) -> No
     With --schema, print what an editor needs to help with potstill.toml. Nothing is served or loaded.
     """
     if schema:
-        click.echo(json.dumps(json_schema(NO_TABLES), indent=2))
+        click.echo(json.dumps(json_schema(TABLES), indent=2))
     else:
         print_configuration(configured(config_file, given), form)
 

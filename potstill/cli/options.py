@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from potstill.config import Configuration, ConfigurationError, configure
+from potstill.config import NO_TABLES, Configuration, ConfigurationError, configure
 from potstill.config.layers import renamed
 from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option
 
@@ -17,6 +17,9 @@ FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
 
 # The width of the left column of --help; a longer option has a line to itself.
 HELP_COLUMN = 26
+
+# The tables of potstill.toml that are no options, with who reads them.
+TABLES = NO_TABLES
 
 VERBS = {
     "serve": "Serve an application; it need not be written.",
@@ -84,14 +87,19 @@ def parameters() -> list[click.Parameter]:
 
 def configured(file: str | None, given: Mapping[str, Any]) -> Configuration:
     """The configuration of this run; ends the process when it is wrong, with all that is wrong."""
-    written = {field: value for field, value in given.items() if value not in (None, ())}
     try:
-        configuration = configure(os.environ, written, file=file)
+        configuration = reconfigured(file, given)
     except ConfigurationError as error:
         fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in error.problems))
     for doubt in configuration.doubts:
         click.echo(f"potstill: {doubt}", err=True)
     return configuration
+
+
+def reconfigured(file: str | None, given: Mapping[str, Any]) -> Configuration:
+    """The same for who goes on when it is wrong, as a reload does: raises ConfigurationError."""
+    written = {field: value for field, value in given.items() if value not in (None, ())}
+    return configure(os.environ, written, file=file, tables=TABLES)
 
 
 def fail(code: int, message: str) -> NoReturn:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from potstill.config.layers import ConfigurationError, Given, Layer, did_you_mean, peer_of
@@ -105,15 +106,24 @@ def read_named(path: str, place: str, tables: Tables) -> FromFile:
 
 def read_found(tables: Tables) -> FromFile:
     """What the current directory has: not its parents, for a server is configured where it is started."""
-    project = read_document(PROJECT) if os.path.isfile(PROJECT) else None
-    in_project = project is not None and has_table(project)
-    if not os.path.isfile(FILE):
-        return read_options(project, PROJECT_TABLE, tables) if project and in_project else NO_FILE
-    found = read_options(read_document(FILE), (), tables)
-    if project is None or not in_project:
-        return found
-    doubt = f"{project.key_place(*PROJECT_TABLE)}: is ignored, because there is a {FILE} as well"
-    return FromFile(found.name, found.layer, found.tables, found.problems, (doubt,))
+    if os.path.isfile(FILE):
+        found = read_options(read_document(FILE), (), tables)
+        return replace(found, doubts=doubts_about_project())
+    if not os.path.isfile(PROJECT):
+        return NO_FILE
+    project = read_document(PROJECT)
+    return read_options(project, PROJECT_TABLE, tables) if has_table(project) else NO_FILE
+
+
+def doubts_about_project() -> tuple[str, ...]:
+    """A word about a [tool.potstill] that nobody reads. The rest of that file is not our business."""
+    try:
+        project = read_document(PROJECT)
+    except TomlError:
+        return ()
+    if not has_table(project):
+        return ()
+    return (f"{project.key_place(*PROJECT_TABLE)}: is ignored, because there is a {FILE} as well",)
 
 
 def has_table(document: Document) -> bool:
@@ -126,7 +136,7 @@ def foreign(path: str) -> str:
     server = "gunicorn" if path.lower().endswith(".py") else "uWSGI"
     return (
         f"{path} looks like a configuration of {server}, and Potstill reads TOML; convert it, look it "
-        f"through, and start again without -c:\n\n    potstill import-config {path} > {FILE}\n"
+        f"through, and start again without -c:\n\n    potstill import-config {shlex.quote(path)} > {FILE}\n"
     )
 
 

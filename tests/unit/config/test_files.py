@@ -61,6 +61,13 @@ def test_a_project_that_says_nothing_about_potstill(text: str) -> None:
     assert configure({}, {}).file is None
 
 
+def test_a_project_file_that_is_broken() -> None:
+    """Might have had something to say, unless there is a potstill.toml."""
+    Path("pyproject.toml").write_text("[tool.potstill\nthreads = 2", encoding="utf-8")
+    assert problems()[0].startswith("pyproject.toml:1:15: ")
+    assert with_file("threads = 3").settings.threads == 3
+
+
 def test_directories_above_are_not_looked_into(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server is configured where it is started."""
     Path("potstill.toml").write_text("threads = 3", encoding="utf-8")
