@@ -66,7 +66,7 @@ def with_section(path: str) -> tuple[str, str]:
 def parsed(file: str, section: str) -> list[Said]:
     """The lines of one section."""
     try:
-        with open(file, encoding="utf-8", errors="replace") as lines:
+        with open(file, encoding="utf-8-sig", errors="replace") as lines:
             text = lines.read(FILE_BYTES_MAX)
     except OSError as error:
         raise MovingInError(f"{file}: cannot be read: {error.strerror or error}") from error

@@ -15,9 +15,12 @@ def test_a_command_line() -> None:
     arguments = ["--", "/venv/bin/gunicorn", "-b", ":81", "--threads", "4", "shop:app"]
     made = command("import-config", *arguments, GUNICORN_CMD_ARGS="--threads 9 --backlog 7")
     assert (made.exit_code, made.stderr) == (0, "")
-    assert tomllib.loads(made.stdout) == {"app": "shop:app", "bind": [":81"], "threads": 4}
+    values = {"app": "shop:app", "bind": [":81"], "threads": 4}
+    assert {**tomllib.loads(made.stdout), **values} == tomllib.loads(made.stdout)
+    assert "backlog" not in made.stdout
     made = command("import-config", "--env", *arguments, GUNICORN_CMD_ARGS="--threads 9 --backlog 7")
-    assert tomllib.loads(made.stdout) == {"app": "shop:app", "bind": [":81"], "threads": 4, "backlog": 7}
+    values["backlog"] = 7
+    assert {**tomllib.loads(made.stdout), **values} == tomllib.loads(made.stdout)
 
 
 @pytest.mark.slow

@@ -152,7 +152,7 @@ def test_forms_of_values() -> None:
     assert (found.bind, found.server_header) == ((":80", "unix:/run/a,b"), "")
 
 
-@pytest.mark.parametrize("value", ["true", "1979-05-27", "{a = 1}", "[[1]]", '"\\n"'])
+@pytest.mark.parametrize("value", ["true", "1979-05-27", "{a = 1}", "[[1]]", '"\\u0001"'])
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_no_option_takes_a_value_of_another_type(option: Option, value: str) -> None:
     """A truth value where a number is meant, a date, a table; the error has line and column of the value."""

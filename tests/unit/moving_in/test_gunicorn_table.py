@@ -9,6 +9,7 @@ from gunicorn.config import KNOWN_SETTINGS
 
 from potstill.moving_in.gunicorn_table import GUNICORN, ROWS
 from potstill.moving_in.mapping import Row, Takes
+from potstill.settings import OPTIONS
 
 THEIRS: list[Any] = sorted(KNOWN_SETTINGS, key=lambda setting: setting.name)
 
@@ -34,6 +35,18 @@ def takes(setting: Any) -> Takes:
     if setting.action == "store_const" and setting.const is False:
         return Takes.OFF
     return Takes(setting.action or "store")
+
+
+def test_the_two_tables_agree() -> None:
+    """What the option table says of gunicorn's names is what a file is converted to."""
+    by_flag = {flag.replace("_", "-"): row for row in ROWS for flag in row.flags}
+    named = [
+        (option.field, name.removeprefix("gunicorn: "))
+        for option in OPTIONS
+        for name in option.about.peers
+        if name.startswith("gunicorn: ")
+    ]
+    assert [(by_flag[f"--{name}"].ours, name) for _, name in named] == named
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -30,21 +30,30 @@ def values(text: str, **environ: str) -> dict[str, object]:
 
 def test_lines_sections_and_comments() -> None:
     """A key alone is true; a key may be repeated; other sections are not ours."""
-    text = (
-        "a = 0\n[uwsgi]\n; c = 1\n# d = 2\n http =  :80 \nvacuum\nenv=A=1\nenv = B\nthreads = 2\n[x]\ne = 3\n"
-    )
+    before, after = "a = 0\n[uwsgi]\n; c = 1\n# d = 2\n", "[x]\ne = 3\n"
+    text = f"{before} http =  :80 \nvacuum\nenv=A=1\nenv = B\nthreads = 2\nprocesses = 1\n{after}"
     assert said(text) == [
         ("http", ":80", "uwsgi.ini:5"),
         ("vacuum", "true", "uwsgi.ini:6"),
         ("env", "A=1", "uwsgi.ini:7"),
         ("env", "B", "uwsgi.ini:8"),
         ("threads", "2", "uwsgi.ini:9"),
+        ("processes", "1", "uwsgi.ini:10"),
     ]
+
+
+def test_files_of_other_systems() -> None:
+    """A mark in front and CRLF do not hide a section; bytes that are no UTF-8 spoil one value only."""
+    Path("uwsgi.ini").write_bytes(b"\xef\xbb\xbf[uwsgi]\r\nthreads = 2\r\nprocname = \xe9\r\nprocesses = 1")
+    found = {each.name: each.value for each in from_ini("uwsgi.ini", {}).said}
+    assert found == {"threads": "2", "procname": "\ufffd", "processes": "1"}
 
 
 def test_another_section() -> None:
     """As `uwsgi uwsgi.ini:app2` has it."""
-    assert said("[uwsgi]\na = 1\n[app2]\nthreads = 3", "uwsgi.ini:app2") == [("threads", "3", "uwsgi.ini:4")]
+    found = said("[uwsgi]\na = 1\n[app2]\nthreads = 3", "uwsgi.ini:app2")
+    assert ("threads", "3", "uwsgi.ini:4") in found
+    assert "a" not in [name for name, _, _ in found]
 
 
 def test_placeholders() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from potstill.moving_in.mapping import Instead, Row
 from potstill.moving_in.uwsgi_table import ROWS, UWSGI, application, by_path, workers
+from potstill.settings import OPTIONS
 
 
 def test_it_knows_the_usual_options() -> None:
@@ -23,6 +24,17 @@ def test_it_knows_the_usual_options() -> None:
         plugins strict py-autoreload stats offload-threads limit-post listen procname-prefix cron spooler mule
     """
     assert set(usual.split()) - UWSGI.keys() == set()
+
+
+def test_the_two_tables_agree() -> None:
+    """What the option table says of uWSGI's names is what a file is converted to."""
+    named = [
+        (option.field, name.removeprefix("uwsgi: "))
+        for option in OPTIONS
+        for name in option.about.peers
+        if name.startswith("uwsgi: ")
+    ]
+    assert [(UWSGI[name].ours, name) for _, name in named] == named
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
