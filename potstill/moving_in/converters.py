@@ -77,6 +77,16 @@ def gunicorn_mask(value: object) -> object:
     return octal(text)
 
 
+def socket_mode(value: object) -> object:
+    """uWSGI's chmod-socket, which alone means that everybody may connect."""
+    return "666" if str(value).strip() in {"true", "1"} else octal(value)
+
+
+def as_list(value: object) -> object:
+    """One of several: the lines add up."""
+    return [str(value)]
+
+
 def name_or_number(value: object) -> object:
     """A user or a group."""
     return str(value)

@@ -212,7 +212,7 @@ MECHANICS = (
         flags=("-D", "--daemon"),
         takes=NOTHING,
     ),
-    Row("forwarded_allow_ips", ours="forwarded_allow_ips", flags=("--forwarded-allow-ips",)),
+    Row("forwarded_allow_ips", ours="forwarded_allow_ips", says=NO_PROXY, flags=("--forwarded-allow-ips",)),
     Row("forwarder_headers", says=NO_PROXY, flags=("--forwarder-headers",)),
     Row("group", ours="group", convert=name_or_number, flags=("-g", "--group")),
     Row(

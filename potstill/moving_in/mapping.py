@@ -48,7 +48,8 @@ class Row:
     """An option of another server: the field of ours that means the same, or a sentence about what to do.
 
     `convert` makes a value of ours from one of theirs, or raises Instead. `note` is what should be known of a
-    line that has an equivalent. An option of ours that this version does not have makes the line a comment.
+    line that has an equivalent. An option of ours that this version does not have makes the line a comment,
+    with `says` or the plain fact.
     """
 
     name: str

@@ -8,10 +8,12 @@ ones.
 from __future__ import annotations
 
 from potstill.moving_in.converters import (
+    as_list,
     head_limit,
     mebibytes,
     name_or_number,
     octal,
+    socket_mode,
     unless_zero,
     uwsgi_addresses,
     when_true,
@@ -94,7 +96,8 @@ SOCKETS = (
     Row("reuse-port", ours="reuse_port", convert=when_true("Leave it out: that is the default.")),
     *family("https https-socket https2 sni sni-dir ssl-socket suwsgi-socket http-to-https", NO_TLS),
     *family("fastcgi-socket scgi-socket puwsgi-socket raw-socket protocol", "Potstill speaks HTTP only."),
-    *family("chmod-socket chmod chown-socket", "umask and the directory of the socket say who may connect."),
+    Row("chmod-socket", ours="socket_mode", convert=socket_mode, also=("chmod",)),
+    Row("chown-socket", says="The directory of the socket says who may connect."),
     *family("abstract-socket", "Use a path below /run."),
     *family("freebind map-socket", "There is no such option; bind the address in a socket unit of systemd."),
     *family("enable-proxy-protocol", "This version does not read the PROXY protocol."),
@@ -240,10 +243,8 @@ REQUESTS = (
         "Leave it out: there is no router in between.",
     ),
     *family("offload-threads disable-sendfile", "Leave it out: slow clients keep no thread."),
-    *family(
-        "static-map static-map2 check-static static-index static-safe static-expires static-gzip-all",
-        NO_STATIC,
-    ),
+    Row("static-map", ours="static", says=NO_STATIC, convert=as_list, also=("static-map2",)),
+    *family("check-static static-index static-safe static-expires static-gzip-all", NO_STATIC),
     *family(
         "mimefile static-expires-uri static-expires-type static-skip-ext static-cache-paths honour-range",
         NO_STATIC,

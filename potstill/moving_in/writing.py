@@ -18,7 +18,6 @@ from potstill.config.showing import plain
 from potstill.config.toml import toml_value
 from potstill.moving_in.mapping import Found, Function, Instead, Row, Said
 from potstill.settings import BY_FIELD, Settings
-from potstill.settings.kinds import Addresses
 
 WIDTH = 100
 # A longer value of theirs is cut in a comment.
@@ -78,7 +77,7 @@ def equivalent(said: Said, row: Row) -> Line:
         raise Instead(row.says)
     option = BY_FIELD.get(row.ours)
     if option is None:
-        raise Instead(f"This version of Potstill has no {row.ours.replace('_', '-')}.")
+        raise Instead(row.says or f"This version of Potstill has no {row.ours.replace('_', '-')}.")
     if said.value is None:
         raise Instead("Leave it out: None is the default.")
     given = row.convert(said.value)
@@ -95,13 +94,13 @@ def equivalent(said: Said, row: Row) -> Line:
 
 
 def add(lines: dict[str, Line], line: Line) -> None:
-    """Addresses add up; of anything else the last word counts, and the place says that there was another."""
+    """Lists add up; of anything else the last word counts, and a note says that there was another."""
     before = lines.get(line.field)
     if before is None:
         lines[line.field] = line
         return
-    if isinstance(BY_FIELD[line.field].about.kind, Addresses):
-        new = tuple(address for address in line.value if address not in before.value)
+    if isinstance(line.value, tuple):
+        new = tuple(item for item in line.value if item not in before.value)
         before.value = (*before.value, *new)
     else:
         before.value = line.value

@@ -53,7 +53,7 @@ def test_the_command_line_wins_over_the_environment_over_the_default() -> None:
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_has_its_variable(option: Option) -> None:
     """A bad value in it is an error that names the variable."""
-    (problem,) = problems({option.variable: "\r\n"})
+    (problem,) = problems({option.variable: "\x01"})
     assert problem.startswith(f"environment {option.variable}: ")
 
 

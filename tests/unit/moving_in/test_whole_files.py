@@ -48,6 +48,8 @@ FALLING_BACK = {
     "proc_name",
     "request_timeout",
     "reuse_port",
+    "socket_mode",
+    "static",
     "umask",
     "user",
     "when_ready",
