@@ -76,7 +76,7 @@ def plain(option: Option, value: Any) -> bool | int | str | list[str] | None:
     text = option.show(value)
     if value is None and not reads_as_none(option, text):
         return None
-    return int(text) if text.isdigit() and int(text) == value else text
+    return value if text == str(value) else text
 
 
 def reads_as_none(option: Option, text: str) -> bool:
