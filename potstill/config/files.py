@@ -32,20 +32,20 @@ FOREIGN = re.compile(r"(?i)\.(py|ini)$")
 
 @dataclass(frozen=True)
 class Section:
-    """A table, or an array of tables, of the file that is no option."""
+    """A table, or an array of tables, of the file that is no option: what stands at `path` of the document."""
 
     name: str
     value: Any
-    _document: Document
-    _path: tuple[str | int, ...]
+    document: Document
+    path: tuple[str | int, ...]
 
     def key_place(self, *path: str | int) -> str:
         """`potstill.toml:12:1`: where the key at `path` below this section stands, to begin an error with."""
-        return self._document.key_place(*self._path, *path)
+        return self.document.key_place(*self.path, *path)
 
     def value_place(self, *path: str | int) -> str:
         """Where the value at `path` below this section stands."""
-        return self._document.value_place(*self._path, *path)
+        return self.document.value_place(*self.path, *path)
 
 
 @dataclass(frozen=True)

@@ -139,11 +139,7 @@ def with_callable(said: list[Said]) -> list[Said]:
     for each in said:
         if each.name in loaders and ":" not in str(each.value):
             place = f"{each.place}, {names[-1].place}"
-            joined.append(Said(each.name, f"{module_of(str(each.value))}:{function}", place))
+            joined.append(Said(each.name, f"{each.value}:{function}", place))
         elif each.name != "callable":
             joined.append(each)
     return joined
-
-
-def module_of(value: str) -> str:
-    return value.removesuffix(".py").strip("/").replace("/", ".") if value.endswith(".py") else value

@@ -69,13 +69,19 @@ def application(value: object) -> object:
 
 
 def by_path(value: object) -> object:
-    """`/path=module:app`: one application, at the root."""
+    """`/path=module:app`, `web/app.py` or `web/app.py:app`: one application, at the root."""
     path, _, name = str(value).rpartition("=")
     if path not in {"", "/"}:
         raise Instead("Mount it in a dispatcher (werkzeug.middleware.dispatcher), and name that as app.")
-    if "/" in name or name.endswith(".py"):
-        name = name.removesuffix(".py").strip("/").replace("/", ".")
-    return application(name)
+    name, _, function = name.strip().partition(":")
+    function = function or "application"
+    if not name.endswith(".py"):
+        return f"{name}:{function}"
+    directory, _, file = name.rpartition("/")
+    if name.startswith("/"):
+        module = file.removesuffix(".py")
+        raise Instead(f'Start Potstill in {directory or "/"}, and name it as app = "{module}:{function}".')
+    return f"{name.removesuffix('.py').removeprefix('./').replace('/', '.')}:{function}"
 
 
 def without_module(value: object) -> object:

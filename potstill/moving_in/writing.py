@@ -143,8 +143,7 @@ def body(lines: dict[str, Line]) -> Iterator[str]:
         place = f"  # {', '.join(line.places)}" if line.places else ""
         yield f"{option.name} = {value}{printable(place)}"
     if "app" not in lines:
-        yield from comment('Nothing says which application; name it here, as app = "module:name", or on the')
-        yield from comment("command line.")
+        yield from comment('Name the application here, as app = "module:name", or on the command line.')
 
 
 def rest(found: Found, comments: list[Comment], remarks: list[str]) -> Iterator[str]:

@@ -87,7 +87,7 @@ def test_placeholders_cannot_explode() -> None:
     ("text", "name", "value"),
     [
         ("module = shop\ncallable = app", "module", "shop:app"),
-        ("callable = app\nwsgi-file = web/app.py", "wsgi-file", "web.app:app"),
+        ("callable = app\nwsgi-file = web/app.py", "wsgi-file", "web/app.py:app"),
         ("module = shop:made\ncallable = app", "callable", "app"),
         ("callable = app", "callable", "app"),
     ],

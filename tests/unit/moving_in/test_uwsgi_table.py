@@ -52,11 +52,18 @@ def test_a_row_has_an_option_or_a_sentence(row: Row) -> None:
         ("=shop", "shop:application"),
         ("web/app.py", "web.app:application"),
         ("app.py", "app:application"),
+        ("./app.py:made", "app:made"),
     ],
 )
 def test_applications_by_path(given: str, name: str) -> None:
     """A file becomes a module; what has no name in it is called `application`, as with uWSGI."""
     assert by_path(given) == name
+
+
+def test_a_file_that_is_named_from_the_root() -> None:
+    """Its directory is where to start."""
+    with pytest.raises(Instead, match='Start Potstill in /srv/shop, and name it as app = "wsgi:app"'):
+        by_path("/srv/shop/wsgi.py:app")
 
 
 def test_what_is_mounted_elsewhere_is_for_a_dispatcher() -> None:
