@@ -32,7 +32,7 @@ FOREIGN = re.compile(r"(?i)\.(py|ini)$")
 
 @dataclass(frozen=True)
 class Section:
-    """A table, or an array of tables, of the file that is no option: what stands at `path` of the document."""
+    """A table, or an array of tables, that is no option: what stands at `path` of the document."""
 
     name: str
     value: Any

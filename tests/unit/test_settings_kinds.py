@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from potstill.settings.kinds import Addresses, Choice, Directory, Duration, Kind, Size, Text, Whole
+from tests.support.properties import PATIENTLY
 
 WHOLE = Whole(1, 4096)
 AUTO = Whole(1, 4096, {"auto": None})
@@ -144,6 +145,7 @@ def outcome(kind: Kind, written: object) -> object:
 
 
 @pytest.mark.parametrize("kind", [WHOLE, AUTO, SIZE, TIME], ids=lambda kind: type(kind).__name__)
+@PATIENTLY
 @given(number=st.integers(0, 10**12))
 def test_a_number_means_the_same_as_its_text(kind: Kind, number: int) -> None:
     """Files have both, the command line only text; a truth value is no number in any of them."""
@@ -151,6 +153,7 @@ def test_a_number_means_the_same_as_its_text(kind: Kind, number: int) -> None:
     assert outcome(kind, number == 1) == outcome(kind, "yes")
 
 
+@PATIENTLY
 @given(st.decimals("0.001", 86400, places=3).map(float))
 def test_every_time_can_be_read_from_what_is_shown(seconds: float) -> None:
     """To the millisecond."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from potstill.config import ConfigurationError, configure
 from potstill.settings import BY_FIELD
+from tests.support.properties import PATIENTLY
 
 # Options that take any of the one numbers and none of the others, whatever else is set.
 RIGHT, WRONG = st.integers(1, 1000), st.integers(-9, -1)
@@ -32,6 +33,7 @@ def variables(said: dict[str, int]) -> dict[str, str]:
     return {BY_FIELD[field].variable: str(value) for field, value in said.items()}
 
 
+@PATIENTLY
 @given(in_file=SAID, environment=SAID, command_line=SAID)
 def test_the_strongest_word_counts(
     file: Path, in_file: dict[str, int], environment: dict[str, int], command_line: dict[str, int]
@@ -53,6 +55,7 @@ def test_the_strongest_word_counts(
         assert found.origins[field] == origin
 
 
+@PATIENTLY
 @given(
     in_file=st.dictionaries(st.sampled_from(FIELDS), WRONG, max_size=3),
     environment=st.dictionaries(st.sampled_from(FIELDS), WRONG, max_size=3),

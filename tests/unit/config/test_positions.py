@@ -11,6 +11,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from potstill.config.positions import Path, Position, error_position, positions
+from tests.support.properties import PATIENTLY
 
 TEXT = '''\
 # a comment = 1
@@ -169,6 +170,7 @@ STATEMENT = st.one_of(
 )
 
 
+@PATIENTLY
 @given(st.lists(STATEMENT, max_size=6).map("\n".join))
 @example(TEXT)
 def test_what_tomllib_finds_has_a_place(text: str) -> None:
@@ -180,6 +182,7 @@ def test_what_tomllib_finds_has_a_place(text: str) -> None:
     judge(text)
 
 
+@PATIENTLY
 @given(st.text("a.=[]{}\"'#\\, \n1", max_size=14))
 def test_no_text_that_tomllib_reads_misleads(text: str) -> None:
     """Also texts that nobody would write."""

@@ -15,6 +15,7 @@ from potstill.config.schema import json_schema
 from potstill.config.showing import plain
 from potstill.settings import OPTIONS, Option, Settings
 from potstill.settings.kinds import Choice
+from tests.support.properties import PATIENTLY
 
 SCHEMA = json_schema(NO_TABLES)
 VALIDATOR = Draft7Validator(SCHEMA)
@@ -69,6 +70,7 @@ WRITTEN = (
 )
 
 
+@PATIENTLY
 @given(st.sampled_from(OPTIONS), WRITTEN)
 def test_what_the_reader_takes_the_schema_takes(option: Option, value: Any) -> None:
     """An editor never underlines what works; words are written small, as they are documented."""

@@ -14,6 +14,7 @@ from potstill.config.showing import FORMATS, plain, show
 from potstill.config.toml import toml_value
 from potstill.settings import BY_FIELD, OPTIONS, Option, Settings, max_connections_auto
 from potstill.settings.kinds import Duration, Size, Whole
+from tests.support.properties import PATIENTLY
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def test_as_toml_it_means_the_same(configuration: Configuration) -> None:
 NUMBERS = [option for option in OPTIONS if isinstance(option.about.kind, (Whole, Size, Duration))]
 
 
+@PATIENTLY
 @given(st.sampled_from(NUMBERS), st.integers(0, 10**12) | st.decimals(0, 86400, places=3).map(float))
 def test_every_number_survives_being_written(option: Option, number: float) -> None:
     """What is shown, and what a file has, is read as the same value."""

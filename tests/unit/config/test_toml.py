@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from potstill.config.toml import FILE_BYTES_MAX, TomlError, parse_document, read_document, toml_value
+from tests.support.properties import PATIENTLY
 
 SCALARS = st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | st.text()
 
@@ -55,6 +56,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     assert read_document(str(tmp_path / "just.toml")).data == {"a": 1}
 
 
+@PATIENTLY
 @given(SCALARS | st.lists(SCALARS, max_size=3))
 def test_a_plain_value_is_read_as_it_was_written(value: object) -> None:
     """Whatever it holds: quotes, newlines, control characters."""

@@ -17,6 +17,7 @@ from potstill.moving_in.mapping import Found, Function, Row, Said, by_name
 from potstill.moving_in.uwsgi_table import UWSGI
 from potstill.moving_in.writing import written
 from potstill.settings import BY_FIELD
+from tests.support.properties import PATIENTLY
 
 ROWS = by_name(
     (
@@ -111,6 +112,7 @@ ANYTHING = st.recursive(
 
 
 @pytest.mark.parametrize("rows", [GUNICORN, UWSGI], ids=["gunicorn", "uwsgi"])
+@PATIENTLY
 @given(data=st.data())
 def test_whatever_was_said_the_text_can_be_read(rows: dict[str, Row], data: st.DataObject) -> None:
     """No value, no name and no place gets out of its comment, and our loader takes what is no comment."""
