@@ -2,7 +2,7 @@
 
 First the lines that have an equivalent, in the order in which they were said, each with its place; then, as
 comments, those that have none, with what to do instead. A value is written only if our option takes it, so
-that the text can be read as it is.
+that the text can be read as it is; what contradicts itself is named in a remark.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from potstill.moving_in.mapping import Found, Function, Instead, Row, Said
 from potstill.settings import BY_FIELD, Settings
 
 WIDTH = 100
-# A longer value of theirs is cut in a comment.
-VALUE_MAX = 70
+# A longer value or expression of theirs is cut in a comment.
+VALUE_MAX, SOURCE_MAX = 70, 150
 
 
 @dataclass
@@ -89,7 +89,7 @@ def equivalent(said: Said, row: Row) -> Line:
         raise Instead(f"Leave it out: {option.show(value)} is what it is without.")
     notes = [row.note] if row.note else []
     if said.source:
-        notes.append(f"Computed on this machine: {said.source}")
+        notes.append(f"Computed on this machine: {cut(said.source, SOURCE_MAX)}")
     return Line(row.ours, value, [said.place], notes)
 
 
@@ -180,7 +180,11 @@ def printable(text: str) -> str:
 
 def shortened(value: object) -> str:
     text = value.text if isinstance(value, Function) else toml_like(value)
-    return text if len(text) <= VALUE_MAX else f"{text[: VALUE_MAX - 1]}…"
+    return cut(text, VALUE_MAX)
+
+
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def toml_like(value: object) -> str:

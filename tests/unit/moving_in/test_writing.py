@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from potstill import __version__
 from potstill.config import configure
+from potstill.moving_in import writing
 from potstill.moving_in.converters import advice, gunicorn_addresses
 from potstill.moving_in.gunicorn_table import GUNICORN
 from potstill.moving_in.mapping import Found, Function, Row, Said, by_name
@@ -92,6 +93,21 @@ def test_a_value_that_we_would_refuse_becomes_a_comment(value: object) -> None:
     text = written(Found("other", "x.py", ROWS, [Said("loops", value, "x.py:1")]))
     assert tomllib.loads(text) == {}
     assert "# loops = " in text
+
+
+def test_what_is_long_is_cut() -> None:
+    """A comment need not hold all of it."""
+    said = [Said("magic", "x" * 1000, "x.py:1"), Said("loops", 2, "x.py:2", source="y" * 1000)]
+    text = written(Found("other", "x.py", ROWS, said))
+    assert f'# magic = "{"x" * 68}…  (x.py:1)\n' in text
+    assert f"# {'y' * 149}…\n" in text
+
+
+def test_what_contradicts_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is for people to decide; the remark is the sentence that the loader would raise."""
+    monkeypatch.setattr(writing, "contradictions", lambda settings: ["threads 2 is odd"])
+    text = written(Found("other", "x.py", ROWS, [Said("loops", 2, "x.py:1")]))
+    assert text.endswith("#\n# To be decided: threads 2 is odd.\n")
 
 
 def test_what_the_hooks_become_when_there_are_some() -> None:
