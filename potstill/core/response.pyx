@@ -17,6 +17,7 @@ raise.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
 
 from potstill.core.answer cimport answer_render
 from potstill.core.poll cimport clock_ns, wait_writable
@@ -30,6 +31,9 @@ import stat
 import sys
 import traceback
 from http import HTTPStatus
+
+cdef extern from "Python.h":
+    int PyThreadState_SetAsyncExc(unsigned long thread, PyObject *exception)
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
@@ -119,6 +123,8 @@ cdef class Exchange:
         """The output buffer is the runner's: nobody else may write to it, then or later."""
         if self.workspace is None:
             raise RuntimeError(f"{what} was called after its request had ended")
+        if self.over:
+            raise self.interruption(f"{what} was called after its request had been ended")
         if self.thread != PyThread_get_thread_ident():
             raise RuntimeError(f"{what} was called from another thread than the one that called the application")
         return 0
@@ -139,14 +145,22 @@ cdef class Exchange:
             self.cut = True            # the report itself failed; there is nobody left to tell
         self.transport.more = False    # what failed on the way may have left it
         self.workspace = None
+        if self.interruption is not None:
+            PyThreadState_SetAsyncExc(self.thread, NULL)       # it must not arrive in the next request
 
     cdef int _call(self, object application) except -1:
-        result = application(self.environ, self)
+        try:
+            result = application(self.environ, self)
+        except StopIteration:
+            if self.taken is None:
+                raise
+            return 0                   # how the users of gunicorn.socket say that all is done
         if self.options.in_child:
             self._leave_child(None)
         try:
-            self._send_result(result)
-            self._finish()
+            if self.taken is None and not self.over:
+                self._send_result(result)
+                self._finish()
         except BaseException:
             self._fail()
         finally:
@@ -199,7 +213,7 @@ cdef class Exchange:
             self._send_body(chunk, total)
             if transport.more:
                 store(&self.workspace.counters.corked_fd, transport.fd + 1)
-            if self.transport.lost or self.overrun:
+            if self.transport.lost or self.overrun or self.over:
                 break
             if self.head_sent and self.framing == FRAMED_NONE:
                 break                  # HEAD, 204, 304: what would follow goes nowhere
@@ -251,6 +265,8 @@ cdef class Exchange:
         cdef bint chunked
         if self.options.in_child:
             self._leave_child(None)
+        if self.over:
+            return 0
         if not isinstance(chunk, bytes):
             raise TypeError(_not_bytes(chunk))
         if not self.started:
@@ -299,7 +315,7 @@ cdef class Exchange:
         cdef long long progress = begun
         cdef long long now
         cdef int fd = transport.fd
-        while transport.queued > self.options.memory_max // 2 and not transport.lost:
+        while transport.queued > self.options.memory_max // 2 and not transport.lost and not self.over:
             with nogil:
                 wait_writable(fd, 1000)
             transport.flush()
@@ -365,8 +381,13 @@ cdef class Exchange:
             raise AssertionError("the application returned without calling start_response")
         if not self.head_sent:
             self._begin(0)
+        if self.over:
+            return 0
         if self.framing == FRAMED_CHUNKED:
-            self.workspace.put(b"0\r\n\r\n", 5)
+            self.workspace.put(b"0\r\n", 3)
+            if self.last_fields is not None:
+                self.workspace.put(PyBytes_AS_STRING(self.last_fields), PyBytes_GET_SIZE(self.last_fields))
+            self.workspace.put(b"\r\n", 2)
         self._flush_output()
         if self.framing != FRAMED_LENGTH or self.transport.lost:
             return 0
@@ -391,8 +412,13 @@ cdef class Exchange:
         """An exception has come out of the application: a 500 where nothing has left yet, else a cut connection."""
         if self.options.in_child:
             self._leave_child(sys.exception())
+        if self.interruption is not None and isinstance(sys.exception(), self.interruption):
+            PyThreadState_SetAsyncExc(self.thread, NULL)
+            return                     # all was said and done when it was raised
         self._report("exception in", sys.exception())
         add(&self.workspace.counters.failures, 1)
+        if self.over or self.taken is not None:
+            return
         if self.head_sent:
             if self.framing != FRAMED_LENGTH or self.body_sent < self.answer.declared:
                 self.cut = True
@@ -408,6 +434,23 @@ cdef class Exchange:
                 self._flush_output()
         except BaseException:
             self.cut = True
+
+    cdef int answer_late(self, Workspace workspace, bytes body) except -1:
+        """504 from another thread, while the runner is inside the application and nothing has left yet."""
+        cdef Workspace own = self.workspace
+        cdef bint started = self.started
+        self.keep_alive = False
+        answer_render(&self.answer, workspace, "504 Gateway Timeout", [("Content-Type", "text/plain; charset=utf-8")])
+        self.workspace = workspace
+        try:
+            self.started = True
+            self._send_body(body, PyBytes_GET_SIZE(body))
+            self._flush_output()
+        finally:
+            self.workspace = own
+            self.started = started
+            self.over = True
+        return 0
 
     cdef void _leave_child(self, object error) noexcept:
         """A process that the application forked has come back from the view: it ends, as it would by itself.

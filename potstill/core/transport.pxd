@@ -18,6 +18,7 @@ cdef class Transport:
     cdef bint lost
     cdef bint full                     # the last send came short: no more until the poller says so
     cdef bint more                     # the next piece follows soon: the kernel may hold this one for it
+    cdef bint taken                    # the application has taken the connection over, by a descriptor of its own
     cdef bint shared                   # a forked child holds the socket too: closing it here would not end it
     cdef object _queue                 # deque of segments not sent yet, or None: an idle connection has none
     cdef Py_ssize_t _head_offset       # of the first segment, how much has left
@@ -34,6 +35,7 @@ cdef class Transport:
     cdef void push(self) noexcept
     cdef void drop_queue(self) noexcept
     cdef void shut_sending(self) noexcept
+    cdef void cut_short(self) noexcept
     cdef void lose(self) noexcept
     cdef void reset_on_close(self) noexcept
     cdef void close(self) noexcept

@@ -391,6 +391,11 @@ cdef class Transport:
         if self.fd >= 0 and not self.lost:
             c_shutdown(self.fd, SHUT_WR)
 
+    cdef void cut_short(self) noexcept:
+        """From another thread: whatever the owner is doing with the socket ends."""
+        if self.fd >= 0:
+            c_shutdown(self.fd, SHUT_RDWR)
+
     cdef void reset_on_close(self) noexcept:
         """End with RST: where the end of the connection is the end of a body, it tells that this body was cut."""
         cdef linger at_once

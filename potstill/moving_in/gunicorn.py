@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from potstill.moving_in.gunicorn_table import GUNICORN, ROWS
+from potstill.moving_in.gunicorn_table import GUNICORN, ROWS, SYNC
 from potstill.moving_in.mapping import Found, Function, MovingInError, Said, Takes
 from potstill.settings import BY_FIELD
 
@@ -30,7 +30,8 @@ ARGUMENTS_VARIABLE = "GUNICORN_CMD_ARGS"
 # Variables that gunicorn takes a default from; PORT means the same here.
 VARIABLES = {"WEB_CONCURRENCY": "workers", "FORWARDED_ALLOW_IPS": "forwarded_allow_ips"}
 # Of other classes it depends on their libraries how many requests a worker works on.
-ONE_THREAD_CLASSES = frozenset({"sync", "gthread", "none", ""})
+SYNC_CLASSES = frozenset({"sync", "none", ""})
+ONE_THREAD_CLASSES = SYNC_CLASSES | {"gthread"}
 ONE_THREAD = "gunicorn's default: a worker works on one request at a time"
 ONE_WORKER = "gunicorn's default: one worker, and an arbiter that watches it"
 
@@ -74,7 +75,8 @@ def found(
         last["threads"] = Said("threads", 1, ONE_THREAD)
     if "workers" not in last and "workers" in BY_FIELD:
         last["workers"] = Said("workers", 1, ONE_WORKER)
-    return Found("gunicorn", origin, GUNICORN, list(last.values()))
+    rows = SYNC if class_of(last) in SYNC_CLASSES and str(last["threads"].value) == "1" else GUNICORN
+    return Found("gunicorn", origin, rows, list(last.values()))
 
 
 def class_of(said: Mapping[str, Said]) -> str:

@@ -345,8 +345,7 @@ WORKERS = (
         "timeout",
         ours="worker_timeout",
         convert=unless_zero("0 meant that a worker may hang for ever; leave it out, or choose a long time."),
-        note="It is about a worker that hangs. A sync worker of gunicorn was also killed for a slow request; "
-        "here that is another option.",
+        note="It is about a worker that hangs as a whole; request-timeout is what bounds a request.",
         flags=("-t", "--timeout"),
     ),
     Row("websocket_max_message_size", says=NO_ASGI, flags=("--websocket-max-message-size",)),
@@ -385,3 +384,14 @@ ROWS: tuple[Row, ...] = (
     *WORKERS,
 )
 GUNICORN = by_name(ROWS)
+
+# A sync worker is killed for a slow request, which other workers may take their time for.
+SYNC_TIMEOUT = Row(
+    "timeout",
+    ours="request_timeout",
+    convert=unless_zero("Leave it out: requests may take their time by default."),
+    note="gunicorn kills a sync worker with its request; here the client is answered 504 and the thread "
+    "interrupted.",
+    flags=("-t", "--timeout"),
+)
+SYNC = {**GUNICORN, SYNC_TIMEOUT.name: SYNC_TIMEOUT}

@@ -157,7 +157,7 @@ PROCESSES = (
         "harakiri",
         ours="request_timeout",
         convert=unless_zero("Leave it out: that is the default."),
-        note="uWSGI killed the whole worker then; docs/settings.md says what happens here.",
+        note="uWSGI kills the worker; here the client is answered 504 and the thread interrupted.",
     ),
     Row("max-requests", ours="max_requests", convert=unless_zero("Leave it out: that is the default.")),
     Row("max-requests-delta", ours="max_requests_jitter", convert=unless_zero("Leave it out.")),

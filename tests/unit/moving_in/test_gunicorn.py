@@ -80,6 +80,21 @@ def test_the_file_that_a_command_line_names() -> None:
     assert by_name(found.said) == {"workers": 2, "threads": 1}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "ours"),
+    [
+        ([], "request_timeout"),
+        (["-k", "gthread"], "worker_timeout"),
+        (["--threads", "2"], "worker_timeout"),
+        (["-k", "gevent"], "worker_timeout"),
+    ],
+)
+def test_what_the_timeout_is_about(arguments: list[str], ours: str) -> None:
+    """A sync worker is killed for its request; with threads, gunicorn watches the worker alone."""
+    found = gunicorn.from_command_line(["-t", "60", *arguments], {}, use_environ=False)
+    assert found.rows["timeout"].ours == ours
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_one_worker_where_gunicorn_has_one(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Potstill has no supervisor by default, gunicorn always has one; said if there is such an option."""

@@ -17,6 +17,7 @@ from potstill.config.files import BY_NAME
 from potstill.config.toml import toml_value
 from potstill.moving_in import gunicorn, uwsgi
 from potstill.moving_in.gunicorn_table import ROWS as GUNICORN_ROWS
+from potstill.moving_in.gunicorn_table import SYNC_TIMEOUT
 from potstill.moving_in.mapping import Found
 from potstill.moving_in.uwsgi_table import ROWS as UWSGI_ROWS
 from potstill.moving_in.writing import written
@@ -46,7 +47,6 @@ FALLING_BACK = {
     "pre_fork",
     "preload",
     "proc_name",
-    "request_timeout",
     "reuse_port",
     "socket_mode",
     "static",
@@ -93,7 +93,7 @@ def test_a_file_becomes_what_it_amounts_to(theirs: str, ours: str, tmp_path: Pat
 
 def test_options_that_fall_back_are_known() -> None:
     """Every option of ours that a table names is in the option table, but for those that are to come."""
-    named = {row.ours for row in (*GUNICORN_ROWS, *UWSGI_ROWS) if row.ours}
+    named = {row.ours for row in (*GUNICORN_ROWS, SYNC_TIMEOUT, *UWSGI_ROWS) if row.ours}
     assert named - BY_FIELD.keys() == FALLING_BACK
     assert {name.replace("-", "_") for _, ours in PAIRS for name in expected_names(ours)} <= named | {
         "limit_request_head"

@@ -3,3 +3,4 @@ max_requests: int = 500
 umask = "0022"
 limit_request_fields = 0
 header_map = "dangerous"
+timeout = 60
