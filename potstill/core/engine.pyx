@@ -145,8 +145,8 @@ cdef class Engine:
         self._drained = threading.Event()
         self._complained_ns = {}
         self._threads = []
-        answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.write_timeout_s,
-                                  options.min_rate_bytes_s, self.log)
+        answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.response_spool_bytes,
+                                  options.spool_dir, options.write_timeout_s, options.min_rate_bytes_s, self.log)
         self.service = Service(application, options, answers, self.log)
         self.service.inner = health_application(self, options)
         self.inspector = Inspector(options, self.log)
