@@ -22,6 +22,7 @@ TESTED_AS = {
     "potstill/core/options.py": "assemble",
     "potstill/core/by_hand.pyx": "schedule",
     "potstill/moving_in/mapping.py": "writing",
+    "potstill/settings/about.py": "settings",
 }
 
 
