@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.running import running
+from tests.support.server import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +65,10 @@ def test_it_serves_what_another_servers_file_said(here: Path, name: str, text: s
     """Converted, kept, and served: the whole move."""
     (here / name).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "potstill", "import-config", name]
-    made = subprocess.run(command, cwd=here, capture_output=True, timeout=CONVERT_S, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    made = subprocess.run(
+        command, cwd=here, env=environment, stdout=subprocess.PIPE, timeout=CONVERT_S, check=True
+    )
     (here / "potstill.toml").write_bytes(made.stdout)
     with running(["-m", "potstill"], here) as server:
         assert server.get() == b"from the file"
