@@ -112,8 +112,7 @@ cdef class Connection:
             self.transport.taken = True
             self.end(workspace)
             return
-        self.keep = exchange.keep_alive and not exchange.cut
-        self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
+        self.keep, self.abort = exchange.keep_alive and not exchange.cut, exchange.cut and exchange.framing == FRAMED_CLOSE
         if self.transport.queued:
             self.phase_octets = self.transport.sent
             self.phase_since_ns = workspace.read_clock()
@@ -149,8 +148,7 @@ cdef class Connection:
             return False
         if service.request_timeout_ns:
             exchange.environ["potstill.deadline"] = (now + service.request_timeout_ns) / 1e9
-        exchange.called_ns = now
-        exchange.queue_ns = queue_ns
+        exchange.called_ns, exchange.queue_ns = now, queue_ns
         exchange.report_ns = service.slow_ns
         exchange.pending = self.pending
         return True
