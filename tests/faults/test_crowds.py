@@ -59,6 +59,9 @@ def test_who_drips_disturbs_nobody(name: str) -> None:
     with warm_server() as (server, alone_s):
         before = reset_peak(server)
         with Crowd(server.address, DRIPPING, kind) as crowd:
+            crowd.wait_beats()
+            assert_prompt(server, alone_s)
+            crowd.wait_beats(1)
             assert_prompt(server, alone_s)
             assert memory_peak(server) - before < BASE_MAX + DRIPPING * each_max
             assert crowd.turned_away == 0, "within the timeouts they are let alone"
@@ -90,6 +93,7 @@ def test_all_of_them_at_once(tmp_path: Path) -> None:
             Crowd(server.address, 20, not_reading) as readers,
         ):
             readers.wait_answering()
+            readers.wait_beats()
             assert_prompt(server, alone_s)
             with asked(
                 server.address, request("/count", method="POST", body=bytes(300_000)), WAIT_S
