@@ -1,6 +1,6 @@
 """Slow clients beside the load: do they cost the others anything?
 
-A third drips the head of its request, a third the body, byte by byte; a third asks for 20 MB and reads nothing
+A third drips the head of its request, a third the body, byte by byte; a third asks for 20 MB and reads none
 of it. One whom the server gives up is replaced by another, so that as many are there at the end as at the
 beginning. They live in one thread of the harness, on the core of the load generator.
 """
