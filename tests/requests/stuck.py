@@ -1,12 +1,12 @@
 """Views that hang, in the two ways there are, until the test lets them go; and what the log says of them.
 
-    with Stuck() as stuck, engine_on(stuck.app, request_timeout_s=30.0) as running:
+    with Stuck() as stuck, stuck.engine(request_timeout_s=30.0) as running, running.client() as client:
         client.send(request("/in-python"))
         stuck.wait_entered(1)
         running.engine.advance_clock(31)
 
 /in-python hangs in a loop of Python, which an exception can interrupt; /in-c hangs in a call that no
-exception reaches; everything else is answered. Leaving the block lets all of them go, so that the engine's
+exception reaches; everything else is answered. Leaving either block lets all of them go, so that the engine's
 threads end.
 """
 
@@ -15,10 +15,19 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
-from tests.support.engine import Environ, StartResponse, hello, wait_until
+from tests.support.engine import (
+    Application,
+    Environ,
+    Running,
+    StartResponse,
+    engine_on,
+    hello,
+    wait_until,
+)
 
 # How often a view that hangs in Python looks whether it may go.
 LOOK_S = 0.002
@@ -50,6 +59,17 @@ class Stuck:
         if not self._free:
             self._free = True
             self._in_c.release()
+
+    @contextmanager
+    def engine(self, application: Application | None = None, **changes: Any) -> Iterator[Running]:
+        """An engine for these views, or for an application that hangs in them. All are let go before it is
+        stopped, also when the test fails.
+        """
+        with engine_on(application or self.app, **changes) as running:
+            try:
+                yield running
+            finally:
+                self.let_go()
 
     def wait_entered(self, count: int) -> None:
         wait_until(lambda: self.entered >= count, f"{count} views hang")

@@ -97,7 +97,7 @@ def test_a_client_of_1_0_gets_none() -> None:
         [("Link", "a\x00")],
         [("Link", "\u20ac")],
         [("Transfer-Encoding", "chunked")],
-        [("Connection", "close")],
+        [("Keep-Alive", "5")],
         [("Link", 5)],
         [("Link",)],
         "Link: a",
@@ -238,7 +238,7 @@ def lowered(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("value", ["trailers", "deflate;q=0.5, trailers", "Trailers", "trailers, gzip"])
 def test_trailers_are_sent_to_who_asks_for_them(value: str) -> None:
     """RFC 9110 §6.5.1: only where TE says that they are welcome."""
-    body, trailers = received(sending([CHECKSUM], [("X-Cask", "7")]), ("TE", value))
+    body, trailers = received(sending([CHECKSUM, ("X-Cask", "7")]), ("TE", value))
     assert body == b"water,malt"
     assert lowered(trailers) == [("x-checksum", "5d41"), ("x-cask", "7")]
 

@@ -11,7 +11,7 @@ import pytest
 from tests.apps.phones import Switchboard
 from tests.requests.stuck import Stuck, seconds_in, told
 from tests.requests.views import asked, hold
-from tests.support.engine import Environ, Running, StartResponse, engine_on, hello, request, wait_until
+from tests.support.engine import Environ, Running, StartResponse, hello, request, wait_until
 from tests.support.server import serve_process
 from tests.support.wire import Client
 from tests.unit.core.stage import Log
@@ -36,7 +36,7 @@ def test_a_slow_request_is_reported_at_doubling_intervals(log: Log, stuck: Stuck
     """Slow is ten seconds here: once then, and again at intervals that double. The moments looked at are
     those between which every reading of "doubling" (10, 20, 40, 80 s or 10, 30, 70, 150 s) has one report.
     """
-    with engine_on(stuck.app, slow_request_s=10.0) as running, running.client() as client:
+    with stuck.engine(slow_request_s=10.0) as running, running.client() as client:
         client.send(request("/in-c?slow"))
         stuck.wait_entered(1)
         pass_time(running, 9)
@@ -65,7 +65,7 @@ def test_a_report_has_the_facts_and_the_stack(log: Log) -> None:
             distillery()
             return hello(environ, start_response)
 
-        with engine_on(app, slow_request_s=10.0) as running, running.client() as client:
+        with stuck.engine(app, slow_request_s=10.0) as running, running.client() as client:
             client.send(request("/in-stock?cask=7", method="PUT"))
             stuck.wait_entered(1)
             running.engine.advance_clock(11)
@@ -86,7 +86,7 @@ def test_a_report_has_the_facts_and_the_stack(log: Log) -> None:
 
 def test_each_request_has_its_own_reports(log: Log, stuck: Stuck) -> None:
     """Two at once are two lines, each with its own target and peer."""
-    with engine_on(stuck.app, threads=2, slow_request_s=10.0) as running:
+    with stuck.engine(threads=2, slow_request_s=10.0) as running:
         with running.client() as one, running.client() as two:
             one.send(request("/in-c?one"))
             two.send(request("/in-python?two"))
@@ -104,7 +104,7 @@ def test_each_request_has_its_own_reports(log: Log, stuck: Stuck) -> None:
 def test_quick_requests_are_not_reported(log: Log, stuck: Stuck) -> None:
     """Nor is the time between two requests of a connection, nor one that ended in time."""
     stuck.let_go()
-    with engine_on(stuck.app, slow_request_s=10.0, keepalive_s=1000.0) as running, running.client() as client:
+    with stuck.engine(slow_request_s=10.0, keepalive_s=1000.0) as running, running.client() as client:
         for _ in range(3):
             client.send(request("/in-c"))
             assert client.response().status == 200
@@ -114,7 +114,7 @@ def test_quick_requests_are_not_reported(log: Log, stuck: Stuck) -> None:
 
 
 def test_zero_turns_it_off(log: Log, stuck: Stuck) -> None:
-    with engine_on(stuck.app, slow_request_s=0.0) as running, running.client() as client:
+    with stuck.engine(slow_request_s=0.0) as running, running.client() as client:
         client.send(request("/in-c"))
         stuck.wait_entered(1)
         pass_time(running, 100_000)

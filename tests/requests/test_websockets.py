@@ -80,24 +80,23 @@ def test_pings_are_answered(server: Server) -> None:
 
 def test_either_side_says_goodbye(server: Server) -> None:
     """The closing handshake of RFC 6455 §7 is completed, not cut."""
-    client = opened(server)
-    client.send("word")
-    client.recv(WAIT_S)
-    client.close(1000, "enough")
-    assert client.close_code == 1000
-    with pytest.raises(ConnectionClosed):
+    with opened(server) as client:
+        client.send("word")
         client.recv(WAIT_S)
+        client.close(1000, "enough")
+        assert client.close_code == 1000
+        with pytest.raises(ConnectionClosed):
+            client.recv(WAIT_S)
 
 
 def test_who_vanishes_leaves_nothing_behind(server: Server) -> None:
     """Without a farewell, again and again; its threads end."""
     say_hello(server)
     for _ in range(20):
-        client = opened(server)
-        client.send("word")
-        client.recv(WAIT_S)
-        client.socket.shutdown(socket.SHUT_RDWR)
-        client.socket.close()
+        with opened(server) as client:
+            client.send("word")
+            client.recv(WAIT_S)
+            client.socket.shutdown(socket.SHUT_RDWR)
     wait_until(lambda: threads(server) <= THREADS + 8, "the threads have ended")
     say_hello(server)
 
