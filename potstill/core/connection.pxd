@@ -52,7 +52,6 @@ cdef class Connection:
     cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1
     cdef void end(self, Workspace workspace) noexcept
     cdef void _go(self, int verdict) noexcept
-    cdef void _give_up(self, Workspace workspace, int code) noexcept
     cdef void _log_failure(self, str what, object error) noexcept
     cdef int _handle(self, unsigned int notes, Workspace workspace) except -1
     cdef int _expire(self, Workspace workspace) except -1
