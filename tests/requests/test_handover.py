@@ -77,16 +77,6 @@ def echo(sock: Any) -> None:
         sock.sendall(received)
 
 
-def received(client: Client, size: int) -> bytes:
-    """Exactly so many octets."""
-    parts = bytearray()
-    while len(parts) < size:
-        part = client.socket.recv(size - len(parts))
-        assert part, f"the connection ended after {bytes(parts[-100:])!r}"
-        parts += part
-    return bytes(parts)
-
-
 # The key
 
 
@@ -128,7 +118,7 @@ def test_both_sides_talk(end: str) -> None:
     with talking(echo, end) as (running, client):
         for size in (1, 100, 5000):
             client.send(b"x" * size)
-            assert received(client, size) == b"x" * size
+            assert client.take(size) == b"x" * size
         client.half_close()
         client.expect_end()
         running.wait_idle()
@@ -150,7 +140,7 @@ def test_bytes_that_were_read_already_come_first() -> None:
         client.send(UPGRADE + b"early ")
         assert client.response().status == 101
         client.send(b"late")
-        assert received(client, 10) == b"early late"
+        assert client.take(10) == b"early late"
 
 
 def test_many_bytes_that_were_read_already_come_in_their_order() -> None:
@@ -167,7 +157,7 @@ def test_many_bytes_that_were_read_already_come_in_their_order() -> None:
         client.send(UPGRADE + early)
         assert client.response().status == 101
         client.send(b"late")
-        assert received(client, 64) == hashlib.sha256(early + b"late").hexdigest().encode()
+        assert client.take(64) == hashlib.sha256(early + b"late").hexdigest().encode()
 
 
 @pytest.mark.parametrize("how", ["send", "sendall"])
@@ -176,7 +166,7 @@ def test_nothing_is_sent_by_halves(how: str) -> None:
     large = hashlib.shake_256(b"large").digest(8_000_000)
     returned: list[Any] = []
     with talking(lambda sock: returned.append(getattr(sock, how)(large))) as (running, client):
-        assert hashlib.sha256(received(client, len(large))).digest() == hashlib.sha256(large).digest()
+        assert hashlib.sha256(client.take(len(large))).digest() == hashlib.sha256(large).digest()
         client.expect_end()
         running.wait_idle()
         assert returned == [len(large) if how == "send" else None]
@@ -187,7 +177,7 @@ def test_nothing_is_sent_by_halves(how: str) -> None:
 )
 def test_any_bytes_can_be_sent(block: Any) -> None:
     with talking(lambda sock: sock.sendall(block)) as (_, client):
-        assert received(client, 5) == b"bytes"
+        assert client.take(5) == b"bytes"
 
 
 def test_a_timeout_is_a_sockets_timeout() -> None:
@@ -206,7 +196,7 @@ def test_a_timeout_is_a_sockets_timeout() -> None:
         seen.append(sock.recv(10))
 
     with talking(talk) as (running, client):
-        assert received(client, 3) == b"now"
+        assert client.take(3) == b"now"
         client.send(b"word")
         client.expect_end()
         running.wait_idle()
@@ -225,9 +215,9 @@ def test_its_number_can_be_waited_for() -> None:
         sock.sendall(sock.recv(10))
 
     with talking(talk) as (_, client):
-        assert received(client, 5) == b"ready"
+        assert client.take(5) == b"ready"
         client.send(b"word")
-        assert received(client, 4) == b"word"
+        assert client.take(4) == b"word"
 
 
 def test_close_ends_the_connection() -> None:
@@ -244,7 +234,7 @@ def test_close_ends_the_connection() -> None:
         done.append(True)
 
     with talking(talk) as (running, client):
-        assert received(client, 3) == b"bye"
+        assert client.take(3) == b"bye"
         client.expect_end()
         running.wait_idle()
         assert done == [True]
@@ -280,12 +270,9 @@ def test_an_application_that_fails_ends_the_connection(log: Log) -> None:
         raise LookupError("no such cask")
 
     with talking(fail) as (running, client):
-        assert received(client, 4) == b"half"
-        try:
-            rest = client.socket.recv(1000)
-        except ConnectionResetError:
-            rest = b""
-        assert rest == b""
+        assert client.take(4) == b"half"
+        with suppress(ConnectionResetError):
+            assert client.socket.recv(1000) == b""
         wait_until(
             lambda: any(
                 "no such cask" in str(record.exc_info or record.getMessage()) for record in log.records
@@ -298,11 +285,11 @@ def test_timeouts_of_http_do_not_hold_for_it() -> None:
     """It may be silent for an hour; --request-timeout is not meant for what lives long."""
     with talking(echo, request_timeout_s=30.0, slow_request_s=0.0) as (running, client):
         client.send(b"one")
-        assert received(client, 3) == b"one"
+        assert client.take(3) == b"one"
         running.engine.advance_clock(3600)
         running.wait_looked()
         client.send(b"two")
-        assert received(client, 3) == b"two"
+        assert client.take(3) == b"two"
         client.half_close()
         client.expect_end()
 
@@ -318,11 +305,11 @@ def test_more_talk_than_there_are_seats() -> None:
             client.send(UPGRADE)
             assert client.response().status == 101
             client.send(b"%d" % index)
-            assert received(client, len(str(index))) == b"%d" % index
+            assert client.take(len(str(index))) == b"%d" % index
             assert running.ask() == b"hello\n"
         for client in clients:
             client.send(b"again")
-            assert received(client, 5) == b"again"
+            assert client.take(5) == b"again"
             client.half_close()
             client.expect_end()
             client.close()
@@ -338,7 +325,7 @@ def test_who_leaves_makes_room_under_the_limit() -> None:
                 client.send(UPGRADE)
                 assert client.response().status == 101
                 client.send(b"word")
-                assert received(client, 4) == b"word"
+                assert client.take(4) == b"word"
             assert running.ask() == b"hello\n"
             for client in pair:
                 client.close()
@@ -354,7 +341,7 @@ def test_beyond_the_limit_nothing_breaks() -> None:
                 assert client.response().status in (101, 503)
             assert running.ask() == b"hello\n"
             first.send(b"word")
-            assert received(first, 4) == b"word"
+            assert first.take(4) == b"word"
         running.wait_idle()
         assert running.ask() == b"hello\n"
 
@@ -363,7 +350,7 @@ def test_the_engine_stops_while_they_talk() -> None:
     """`stop` ends the connections, so that the views see the end and return."""
     with talking(echo) as (running, client):
         client.send(b"word")
-        assert received(client, 4) == b"word"
+        assert client.take(4) == b"word"
         running.engine.drain()
         assert running.engine.stop(WAIT_S) == []
         with suppress(ConnectionResetError):
@@ -375,6 +362,6 @@ def test_over_a_unix_socket(tmp_path: Any) -> None:
         client.send(UPGRADE)
         assert client.response().status == 101
         client.send(b"word")
-        assert received(client, 4) == b"word"
+        assert client.take(4) == b"word"
         client.socket.shutdown(socket.SHUT_WR)
         client.expect_end()

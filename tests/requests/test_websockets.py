@@ -168,12 +168,7 @@ def crowd(server: Server, count: int) -> Iterator[list[Client]]:
 
 def speak(client: Client) -> None:
     client.send(FRAME)
-    received = b""
-    while len(received) < len(ECHO):
-        part = client.socket.recv(len(ECHO) - len(received))
-        assert part
-        received += part
-    assert received == ECHO
+    assert client.take(len(ECHO)) == ECHO
 
 
 def test_five_hundred_open_websockets_do_not_stop_ordinary_requests() -> None:
