@@ -61,6 +61,16 @@ def open_files(server: Server) -> list[str]:
     return found
 
 
+def leave_descriptors(server: Server, free: int) -> None:
+    """Let it have so many descriptors more; the limit is one on their numbers, and those have gaps."""
+    taken = {int(entry.name) for entry in Path(f"/proc/{server.process.pid}/fd").iterdir()}
+    number = 0
+    while free:
+        free -= number not in taken
+        number += 1
+    limit(server, resource.RLIMIT_NOFILE, number)
+
+
 def limit(server: Server, what: int, soft: int) -> None:
     """Set one of its limits, such as resource.RLIMIT_NOFILE, from outside; the hard one stays."""
     _, hard = resource.prlimit(server.process.pid, what)

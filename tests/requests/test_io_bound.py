@@ -101,9 +101,10 @@ def test_beyond_the_limit_it_keeps_its_seat() -> None:
 
 
 def test_a_stream_that_is_bound_leaves_as_it_is_made() -> None:
-    """Block by block, on one thread, beside others; closed when its client leaves."""
-    with Gate() as gate:
-        closed = threading.Event()
+    """Block by block, on one thread, beside another; closed when its client leaves."""
+    with Gate() as first, Gate() as second:
+        gates = {"/first": first, "/second": second}
+        closed: list[str] = []
 
         def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
             environ["potstill.io_bound"]()
@@ -111,21 +112,22 @@ def test_a_stream_that_is_bound_leaves_as_it_is_made() -> None:
             try:
                 for number in range(1000):
                     yield b"data: %d\n\n" % number
-                    gate.pass_through()
+                    gates[environ["PATH_INFO"]].pass_through()
             finally:
-                closed.set()
+                closed.append(environ["PATH_INFO"])
 
         with engine_on(app, threads=1) as running, running.client() as one, running.client() as two:
-            for client in (one, two):
-                client.send(request())
+            streams = {"/first": one, "/second": two}
+            for path, client in streams.items():
+                client.send(request(path))
                 client.wait_for(b"data: 0\n")
-            gate.let(2)
-            for client in (one, two):
+            for path, client in streams.items():
+                gates[path].let(1)
                 client.wait_for(b"data: 1\n")
-            one.close()
-            two.close()
-            gate.open()
-            assert closed.wait(WAIT_S)
+            for path, client in streams.items():
+                client.close()
+                gates[path].open()
+                wait_until(lambda: closed[-1:] == [path], "it is closed")  # noqa: B023
             running.wait_idle()
 
 
