@@ -318,6 +318,52 @@ def test_a_lost_seat_is_logged(log: Log, stuck: Stuck) -> None:
         wait_until(lambda: len([text for text in log.texts() if "/in-c?lost" in text]) == 2)
 
 
+# Where the server itself waits for the client
+
+
+def test_a_view_that_waits_for_a_live_body_has_a_deadline() -> None:
+    """Its runner is in the server's own code, which must let it go without a grace."""
+    ended: list[BaseException] = []
+
+    def reads(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            environ["wsgi.input"].read()
+        except BaseException as error:
+            ended.append(error)
+            raise
+        return hello(environ, start_response)
+
+    changes = {**TIMES, "request_buffering": False, "body_timeout_s": 1e6, "min_rate_bytes_s": 0}
+    with engine_on(reads, threads=1, **changes) as running, running.client() as client:
+        client.send(request("/", "Content-Length: 5", method="PATCH") + b"wa")
+        running.wait(lambda now: now.in_application == 1)
+        running.engine.advance_clock(TIMEOUT_S + 1)
+        assert client.response().status == 504
+        running.wait(lambda now: now.in_application == 0)
+        assert len(ended) == 1
+        assert running.ask(request("/", method="POST", body=b"water")) == b"hello\n"
+
+
+def test_a_view_that_waits_for_its_client_has_a_deadline() -> None:
+    """The spool is full, and the client does not read: the answer is cut, and the runner free."""
+
+    def large(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Length", "30000000")])
+        for _ in range(300):
+            yield bytes(100_000)
+
+    limits = {"response_memory_bytes": 100_000, "response_spool_bytes": 100_000, "write_timeout_s": 1e6}
+    changes = {**TIMES, **limits, "min_rate_bytes_s": 0}
+    with engine_on(large, threads=1, **changes) as running, running.client() as client:
+        client.send(request())
+        running.wait(lambda now: now.in_application == 1)
+        running.wait_looked()
+        running.engine.advance_clock(TIMEOUT_S + 1)
+        running.wait(lambda now: now.in_application == 0)
+        with pytest.raises(CutError):
+            client.response()
+
+
 # environ["potstill.deadline"]
 
 
