@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from potstill.core.options import Options
-from potstill.core.report import EngineStatistics as EngineStatistics, InFlight
+from potstill.core.report import EngineStatistics as EngineStatistics
+from potstill.core.report import InFlight
 from potstill.core.stats import Stats
 
 class Engine:
