@@ -8,6 +8,7 @@ compute the same.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
@@ -32,6 +33,7 @@ CHUNKS = 64
 PAUSED, IN_TIME, LATE = b"first,", b"in time", b"late"
 PAUSE_S_MAX = 2.0
 SLEEP_S = 0.010
+LARGE_BODIES = 20
 FILE_BLOCK_BYTES = 65536
 
 # Set by the harness; the defaults let a curious reader serve this module by hand.
@@ -113,6 +115,16 @@ def upload(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[
 def sleep(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     time.sleep(SLEEP_S)
     return hello(environ, start_response)
+
+
+def sleep_for_slow(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """`/` sleeps; `/large` is taken slowly and `/upload` sent slowly by the clients of slow.py."""
+    if environ["PATH_INFO"] == "/large":
+        start_response("200 OK", _headers(len(BODY) * LARGE_BODIES, "application/octet-stream"))
+        return itertools.repeat(BODY, LARGE_BODIES)
+    if environ["PATH_INFO"] == "/upload":
+        return upload(environ, start_response)
+    return sleep(environ, start_response)
 
 
 def spin(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -25,6 +25,7 @@ from bench.load import Load, Wrk
 from bench.process import Running, core_busy_s, wait_quiet
 from bench.scenarios import CONNECTIONS, Kind, Scenario
 from bench.silence import measure_silence
+from bench.slow import slow_clients
 
 MIB = 1024 * 1024
 BESIDE_CONNECTIONS = 4
@@ -58,7 +59,8 @@ def measure(running: Running, scenario: Scenario, plan: Plan) -> Measured:
 
 
 def _load(running: Running, scenario: Scenario, plan: Plan) -> Measured:
-    return _under_load(running, [scenario], plan)
+    with slow_clients(running.port, scenario.slow_clients):
+        return _under_load(running, [scenario], plan)
 
 
 def _two_routes(running: Running, scenario: Scenario, plan: Plan) -> Measured:

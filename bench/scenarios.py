@@ -69,6 +69,8 @@ class Scenario:
     headers: tuple[tuple[str, str], ...] = ()
     body_bytes: int = 0
     connections: int = CONNECTIONS
+    # Clients that drip or do not read, attached besides (slow.py).
+    slow_clients: int = 0
     # A single thread may need this long before the first of its clients is answered.
     seconds_min: int = 1
     # Whether blocks must leave as they come, see answers.py.
@@ -112,6 +114,15 @@ SCENARIOS = (
         "apps:sleep",
         apps.HELLO,
         connections=256,
+        seconds_min=3,
+    ),
+    Scenario(
+        "sleep-slow",
+        "the same, with 300 slow clients attached",
+        "apps:sleep_for_slow",
+        apps.HELLO,
+        connections=256,
+        slow_clients=300,
         seconds_min=3,
     ),
     Scenario("spin", "view that computes 1 ms", "apps:spin", apps.HELLO),

@@ -67,6 +67,14 @@ TARGETS = (
     Target(
         "sleep", "rate", "95 % of threads / 10 ms", Sense.AT_LEAST, 0.95 * SLEEPS_PER_SECOND, unit="req/s"
     ),
+    Target(
+        "sleep-slow",
+        "rate",
+        "the same beside slow clients",
+        Sense.AT_LEAST,
+        0.95 * SLEEPS_PER_SECOND,
+        unit="req/s",
+    ),
     *map(_below_best_peer, ("body", "file", "stream", "upload", "close", "many")),
     Target("idle", "idle_bytes", "resident memory for each", Sense.AT_MOST, 1024, unit="bytes"),
     Target("silence", "system_calls", "system calls in 10 s", Sense.AT_MOST, 0),

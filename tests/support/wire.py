@@ -135,6 +135,14 @@ class Responses:
         while needle not in self._received:
             self._more(None)
 
+    def take(self, size: int) -> bytes:
+        """Exactly so many bytes, unparsed: what follows when the protocol has been switched."""
+        while len(self._received) < size:
+            self._more(None)
+        taken = bytes(self._received[:size])
+        del self._received[:size]
+        return taken
+
     def remainder(self) -> bytes:
         """Everything up to the clean end of the connection, unparsed. A reset is an AssertionError."""
         try:
