@@ -79,7 +79,7 @@ def engine_options(settings: Settings) -> Options:
         response_memory_bytes=settings.response_memory,
         spool_dir=settings.spool_dir,
         multiprocess=False,
-        request_buffering=settings.request_buffering == "on",
+        request_buffering=settings.request_buffering,
         response_spool_bytes=settings.response_spool,
         request_timeout_s=settings.request_timeout,
         interrupt_grace_s=settings.interrupt_grace,

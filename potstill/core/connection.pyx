@@ -67,8 +67,6 @@ cdef class Connection:
         self.remote_port = remote_port
         self.phase = PHASE_IDLE
 
-    # What the engine calls
-
     cdef void handle(self, unsigned int notes, Workspace workspace) noexcept:
         """Take note, and go as far as it goes without waiting. Afterwards `phase` says what to wait for."""
         try:
@@ -107,8 +105,9 @@ cdef class Connection:
             self._end_live(exchange)
         self._drop_exchange()
         if exchange.taken is not None:
-            self.transport.taken = True
+            self.transport.shared = True       # … with the application, which may have passed it on
             self.end(workspace)
+            exchange.taken.close()
             return
         self.keep = exchange.keep_alive and not exchange.cut
         self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
@@ -146,7 +145,8 @@ cdef class Connection:
         if service.queue_timeout_ns and queue_ns > service.queue_timeout_ns and self.inner is None:
             return False
         if service.request_timeout_ns:
-            exchange.environ["potstill.deadline"] = (now + service.request_timeout_ns) / 1e9
+            exchange.deadline_ns = now + service.request_timeout_ns
+            exchange.environ["potstill.deadline"] = exchange.deadline_ns / 1e9
         exchange.called_ns, exchange.queue_ns = now, queue_ns
         exchange.report_ns = service.slow_ns
         exchange.pending = self.pending
@@ -162,7 +162,7 @@ cdef class Connection:
         if self.phase != PHASE_ENDED:
             add(&workspace.counters.closed, 1)
             add(&workspace.counters.octets_sent, self.transport.sent)
-        self.transport.shared = self.service.answers.forked or self.transport.taken
+        self.transport.shared |= self.service.answers.forked
         if self.abort or self.transport.queued:
             # Where the end of the connection is the end of the body, an orderly one would make half an answer whole.
             self.transport.reset_on_close()

@@ -20,5 +20,6 @@ cdef class Crew:
     cdef long long complained_ns
 
     cdef bint has_in_hand(self, slot_t *slot) noexcept
+    cdef void cut_short(self) noexcept
     cdef void retire(self, Runner runner) noexcept
     cdef int _enlist(self, int number) except -1

@@ -98,6 +98,13 @@ cdef class Crew:
             return False
         return True
 
+    cdef void cut_short(self) noexcept:
+        """Shut the connections of all requests that are in the application: whoever waits for one of them ends."""
+        cdef Runner runner
+        for runner in self.runners:
+            if runner.exchange is not None:
+                runner.exchange.transport.cut_short()
+
     cdef void retire(self, Runner runner) noexcept:
         """Its thread is about to end."""
         if runner in self.runners:

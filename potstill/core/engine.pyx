@@ -221,6 +221,7 @@ cdef class Engine:
             self.stopped = True
             self.drain()
             schedule_end(&self.schedule)
+            self.crew.cut_short()
         deadline = schedule_clock(&self.schedule) + <long long>(timeout_s * 1e9)
         for thread in list(self.crew.threads):
             if thread is not threading.current_thread():
@@ -354,7 +355,8 @@ cdef class Engine:
         if slot.list != LIST_IDLE:     # that one has no say once a request has come
             schedule_disarm(&self.schedule, slot)
         runner.me.called = True
-        store(&workspace.counters.application_since_ns, workspace.now_ns)
+        if connection.inner is None:
+            store(&workspace.counters.application_since_ns, workspace.now_ns)
         connection.run(workspace, runner, slot.queued_ns)
         slot.heard = False
         store(&workspace.counters.application_since_ns, 0)

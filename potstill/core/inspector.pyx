@@ -27,6 +27,9 @@ from potstill.core.report import InFlight
 cdef extern from "Python.h":
     int PyThreadState_SetAsyncExc(unsigned long thread, object exception)
 
+cdef enum:
+    REQUEST_ID_MAX = 128               # characters of it that are told
+
 cdef bytes TIMED_OUT = b"504 Gateway Timeout: the application did not answer in time\n"
 
 
@@ -57,9 +60,12 @@ cdef class Inspector:
 
     cdef int _look(self, Runner runner, Exchange exchange, long long now) except -1:
         cdef long long age = now - exchange.called_ns
+        cdef long long deadline
         if exchange.environ is None:
             return 0                   # it has just ended
-        deadline = exchange.environ.get("potstill.deadline")
+        deadline = _ns(exchange.environ.get("potstill.deadline"))
+        if exchange.deadline_ns:       # the application may lower it, not raise it
+            deadline = min(deadline, exchange.deadline_ns)
         if exchange.callbacks is not None or self.cancel:
             self._tell_departure(exchange, now)
         if runner.detached or exchange.taken is not None:
@@ -72,7 +78,7 @@ cdef class Inspector:
                     self.log.error("not back within --interrupt-grace: its thread is lost, its seat goes to a new one: "
                                    "%s\n%s", *told)
             return 0
-        if deadline is not None and now >= _ns(deadline):
+        if now >= deadline:
             return self._end_late(runner, exchange, now)
         if exchange.report_ns and age >= exchange.report_ns:
             while exchange.report_ns <= age:
@@ -131,7 +137,7 @@ cdef class Inspector:
             method=environ.get("REQUEST_METHOD", "-"),
             target=environ.get("REQUEST_URI", "-"),
             peer=peer_name(exchange.remote_addr, exchange.remote_port),
-            request_id=str(named),
+            request_id=_harmless(str(named)),
             elapsed_s=(now - exchange.called_ns) / 1e9,
             queued_s=exchange.queue_ns / 1e9,
             thread=runner.thread.name if runner.thread is not None else "-",
@@ -139,9 +145,16 @@ cdef class Inspector:
         )
 
 
+cdef str _harmless(str text):
+    """Fit for a line of a log: what a client has named cannot look like anything else."""
+    return "".join(each if "!" <= each <= "~" else f"\\x{ord(each):02x}" for each in text[:REQUEST_ID_MAX])
+
+
 cdef long long _ns(object deadline) noexcept:
-    """Seconds, as the application may have set them; what is no number never passes."""
+    """Seconds, as the application may have set them; none, and what is no number, never passes."""
     try:
-        return <long long>min(float(deadline) * 1e9, 9e18)
+        if 0 <= (found := float(deadline)) < 9e9:          # NaN is neither
+            return <long long>(found * 1e9)
+        return 0 if found < 0 else 9_223_372_036_854_775_807
     except (TypeError, ValueError, OverflowError):
         return 9_223_372_036_854_775_807

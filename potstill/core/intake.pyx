@@ -191,6 +191,8 @@ cdef class Intake:
             if count != WOULD_BLOCK:
                 self.exchange.keep_alive = False
                 raise ConnectionResetError("the client left in the middle of the request body")
+            if self.exchange.over:
+                raise self.exchange.interruption("the request was ended while its body was read")
             waited = workspace.read_clock() - begun
             if waited > self.service.body_timeout_ns:
                 self._fail(REFUSE_BODY_TIMEOUT)

@@ -38,6 +38,7 @@ cdef class Exchange:
     cdef bint head_only                # HEAD: no body goes out whatever comes
     cdef int minor                     # HTTP/1.minor of the client
     cdef long long called_ns           # when the application was called, by the engine's clock
+    cdef long long deadline_ns         # when its time is over, whatever the environ says; 0: never
     cdef long long queue_ns            # … and how long the request had waited for that
     cdef unsigned long thread          # the runner's
     cdef bint body_open                # its body has not come to its end

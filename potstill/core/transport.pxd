@@ -13,7 +13,6 @@ cdef class Transport:
     cdef bint lost
     cdef bint full                     # the last send came short: no more until the poller says so
     cdef bint more                     # the next piece follows soon: the kernel may hold this one for it
-    cdef bint taken                    # the application has taken the connection over, by a descriptor of its own
     cdef bint shared                   # a forked child holds the socket too: closing it here would not end it
     cdef object _queue                 # deque of segments not sent yet, or None: an idle connection has none
     cdef Py_ssize_t _head_offset       # of the first segment, how much has left

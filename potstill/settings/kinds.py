@@ -242,6 +242,25 @@ class Switch:
 
 
 @dataclass(frozen=True)
+class OnOff:
+    """On or off, given as a value because on is the default: `--request-buffering off`."""
+
+    metavar: str = "ON|OFF"
+
+    def read(self, given: object) -> bool:
+        try:
+            return Switch().read(given)
+        except ValueError:
+            raise ValueError("on or off") from None
+
+    def show(self, value: bool) -> str:
+        return "on" if value else "off"
+
+    def schema(self) -> Schema:
+        return Switch().schema()
+
+
+@dataclass(frozen=True)
 class Path:
     """The path of a request, from its slash; empty: none."""
 

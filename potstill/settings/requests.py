@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from potstill.settings.about import MEMORY, OVERLOAD, RUNNING, TIMEOUTS, About
-from potstill.settings.kinds import GIB, Choice, Duration, Path, Size, Switch, Whole
+from potstill.settings.kinds import GIB, Duration, OnOff, Path, Size, Switch, Whole
 
 # Threads, each with a stack of its own; more of them than that and the machine is the wrong tool.
 HANDOVERS_MAX = 65536
@@ -101,13 +101,13 @@ class RequestSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     request_buffering: Annotated[
-        str,
+        bool,
         About(
             MEMORY,
-            Choice(("on", "off"), "WORD"),
+            OnOff(),
             "Whether the application is called when the request body is there, or reads it as it arrives",
         ),
-    ] = "on"
+    ] = True
     response_spool: Annotated[
         int,
         About(
