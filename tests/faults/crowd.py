@@ -124,7 +124,7 @@ class Crowd:
                 assert ready, f"{len(waiting)} of {self._count} clients are not answered"
                 for key, _ in ready:
                     selector.unregister(key.fileobj)
-                    waiting.discard(key.fileobj)  # type: ignore[arg-type]
+                    waiting.discard(key.fileobj)
 
     def _drip(self) -> None:
         while not self._leave.wait(BEAT_S):

@@ -26,7 +26,7 @@ LARGE = 12_000_000
 # A stop is no deadline of the engine; tests/process and tests/unit/worker look after it.
 ELSEWHERE = {"graceful-timeout"}
 # Beside them, so that no other timeout is in the way.
-FOR_EVER = {
+FOR_EVER: dict[str, Any] = {
     "header_timeout_s": 1e6,
     "body_timeout_s": 1e6,
     "write_timeout_s": 1e6,
@@ -201,7 +201,7 @@ def test_it_passes_and_not_before(name: str) -> None:
 def test_the_minimum_rate_passes_too(what: str) -> None:
     """After its ten seconds: 408 for a body, the end for an answer."""
     with Stuck() as stuck:
-        changes = {**FOR_EVER, "response_memory_bytes": 1 << 30, "min_rate_bytes_s": 1000}
+        changes: dict[str, Any] = {**FOR_EVER, "response_memory_bytes": 1 << 30, "min_rate_bytes_s": 1000}
         with engine_on(app_of(stuck), **changes) as running, running.client() as client:
             scene = Scene(running, client, stuck, Log())
             if what == "body":

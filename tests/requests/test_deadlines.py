@@ -20,7 +20,7 @@ from tests.unit.core.stage import Body, Log
 TIMEOUT_S = 30.0
 GRACE_S = 5.0
 # Reports of slow requests are another matter.
-TIMES = {"request_timeout_s": TIMEOUT_S, "interrupt_grace_s": GRACE_S, "slow_request_s": 0.0}
+TIMES: dict[str, Any] = {"request_timeout_s": TIMEOUT_S, "interrupt_grace_s": GRACE_S, "slow_request_s": 0.0}
 HANG = request("/in-python")
 
 

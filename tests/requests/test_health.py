@@ -14,7 +14,7 @@ from tests.support.engine import WAIT_S, Environ, Running, StartResponse, engine
 from tests.support.wire import Client, Response
 
 LIVE, READY = "/-/live", "/-/ready"
-PATHS = {"health_path": LIVE, "ready_path": READY}
+PATHS: dict[str, Any] = {"health_path": LIVE, "ready_path": READY}
 both = pytest.mark.parametrize("path", [LIVE, READY])
 
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_beyond_the_spool_the_runner_waits() -> None:
             made.append(index)
             yield bytes([index % 251]) * part
 
-    limits = {"response_memory_bytes": 100_000, "response_spool_bytes": 2_000_000}
+    limits: dict[str, Any] = {"response_memory_bytes": 100_000, "response_spool_bytes": 2_000_000}
     with engine_on(app, threads=2, **limits) as running, running.client() as client:
         client.send(request())
         wait_until(lambda: len(made) * part > 2_000_000)
@@ -133,7 +134,11 @@ def test_who_waits_beyond_the_spool_has_the_write_timeout() -> None:
         for _ in range(300):
             yield bytes(100_000)
 
-    limits = {"response_memory_bytes": 100_000, "response_spool_bytes": 1_000_000, "write_timeout_s": 30.0}
+    limits: dict[str, Any] = {
+        "response_memory_bytes": 100_000,
+        "response_spool_bytes": 1_000_000,
+        "write_timeout_s": 30.0,
+    }
     with engine_on(app, threads=1, **limits) as running, running.client() as client:
         client.send(request())
         running.wait(lambda now: now.in_application == 1)
