@@ -104,11 +104,7 @@ cdef class Connection:
         if self.intake is not None:
             self._end_live(exchange)
         self._drop_exchange()
-        if exchange.taken is not None:
-            self.transport.shared = True       # … with the application, which may have passed it on
-            self.end(workspace)
-            exchange.taken.close()
-            return
+        self.taken = exchange.taken
         self.keep = exchange.keep_alive and not exchange.cut
         self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
         if self.transport.queued:
@@ -162,11 +158,14 @@ cdef class Connection:
         if self.phase != PHASE_ENDED:
             add(&workspace.counters.closed, 1)
             add(&workspace.counters.octets_sent, self.transport.sent)
-        self.transport.shared |= self.service.answers.forked
+        self.transport.shared = self.taken is not None or self.service.answers.forked
         if self.abort or self.transport.queued:
             # Where the end of the connection is the end of the body, an orderly one would make half an answer whole.
             self.transport.reset_on_close()
         self.transport.close()
+        if self.taken is not None:
+            self.taken.close()
+            self.taken = None
         self.pending = None
         self._drop_exchange()
         self.phase = self.verdict = PHASE_ENDED
@@ -422,6 +421,7 @@ cdef class Connection:
             self.phase = PHASE_WRITE
             return PHASE_WRITE if transport.full else PHASE_GO_ON
         if not self.keep:
+            self.lasting |= self.taken is not None     # its last words may be on their way, and ours
             return self._close_politely(workspace)
         if self.pending is None and transport.drained:
             return PHASE_IDLE

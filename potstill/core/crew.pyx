@@ -99,10 +99,10 @@ cdef class Crew:
         return True
 
     cdef void cut_short(self) noexcept:
-        """Shut the connections of all requests that are in the application: whoever waits for one of them ends."""
+        """Shut the connections that were taken over: they would go on for as long as their clients like."""
         cdef Runner runner
         for runner in self.runners:
-            if runner.exchange is not None:
+            if runner.exchange is not None and runner.exchange.taken is not None:
                 runner.exchange.transport.cut_short()
 
     cdef void retire(self, Runner runner) noexcept:

@@ -22,7 +22,7 @@ from potstill.core.segments cimport FileSegment, Spool, sendfile_quietly
 from collections import deque
 
 cdef extern from "<sys/socket.h>" nogil:
-    int MSG_NOSIGNAL, MSG_MORE, SHUT_WR, SHUT_RDWR
+    int MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE, SHUT_WR, SHUT_RDWR
     ssize_t c_recv "recv"(int fd, void *into, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void *data, size_t size, int flags)
     int c_shutdown "shutdown"(int fd, int how)
@@ -90,9 +90,9 @@ cdef class Transport:
         while True:
             if room > GIL_KEPT_BYTES:
                 with nogil:
-                    count = c_recv(self.fd, into, room, 0)
+                    count = c_recv(self.fd, into, room, MSG_DONTWAIT)
             else:
-                count = c_recv(self.fd, into, room, 0)
+                count = c_recv(self.fd, into, room, MSG_DONTWAIT)
             if count > 0:
                 self.drained = count < room and not self.peer_closed
                 return count
