@@ -48,8 +48,10 @@ class Engine:
         listeners: bound and listening stream sockets. They become non-blocking and stay the caller's, who
             closes them after `stop`.
         options: plain values; nothing is checked here.
+        stats: where to count, made before the fork so that a parent may read it, with two slots more than
+            there are runners; None: in memory of its own.
 
-    Raises OSError when the kernel refuses a poller.
+    Raises OSError when the kernel refuses a poller, ValueError when `stats` has another number of slots.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Engine:
         application: Callable[..., Iterable[bytes]],
         listeners: Sequence[socket.socket],
         options: Options,
+        stats: Stats | None = None,
     ) -> None: ...
     @property
     def options(self) -> Options: ...
@@ -68,11 +71,12 @@ class Engine:
         Raises RuntimeError when called twice, OSError when a listener cannot be watched.
         """
 
-    def drain(self) -> None:
+    def drain(self, dismiss: bool = True) -> None:
         """Accept no more, end idle connections, let the others finish with `Connection: close`.
 
-        Returns at once; idempotent. Requests that have been received are answered, those in the backlog too
-        (RFC 9112 section 9.6).
+        Without `dismiss` an idle connection may send one more request, so that none is lost which is on its
+        way already, and a later call dismisses those that have not. Returns at once; idempotent. Requests
+        that have been received are answered, those in the backlog too (RFC 9112 section 9.6).
         """
 
     def wait_drained(self, timeout_s: float | None = None) -> bool:

@@ -61,8 +61,10 @@ from potstill.core.schedule cimport (
     schedule_t,
     schedule_wait,
 )
+from potstill.core.share cimport DEFER_NS, publish_load, share_defers, share_step_back
 from potstill.core.slots cimport (
     LIST_BODY,
+    LIST_DEFER,
     LIST_HEAD,
     LIST_IDLE,
     LIST_LINGER,
@@ -72,7 +74,7 @@ from potstill.core.slots cimport (
     slot_t,
     slot_token,
 )
-from potstill.core.stats cimport Stats, add, store
+from potstill.core.stats cimport Stats, add, counters_t, store
 from potstill.core.transport cimport Transport
 from potstill.core.watch cimport watch_run, watch_wake
 from potstill.core.workspace cimport Workspace
@@ -132,17 +134,21 @@ cdef class Engine:
         application: the WSGI callable.
         listeners: bound and listening stream sockets; they stay the caller's, who may close them after `drain`.
         options: a `potstill.core.options.Options`.
+        stats: where to count, with options.threads + 2 slots; None: in memory of its own.
 
     Raises OSError when the kernel refuses a poller.
     """
 
-    def __cinit__(self, application, listeners, options):
+    def __cinit__(self, application, listeners, options, Stats stats=None):
         cdef int failure
         self.log = logging.getLogger("potstill")
         self.options = options
         # A slot for each thread of its own, and one for the thread that drains it.
-        self.stats = Stats(options.threads + 2)
+        self.stats = Stats(options.threads + 2) if stats is None else stats
+        if self.stats.threads != options.threads + 2:
+            raise ValueError(f"{options.threads} runners count in {options.threads + 2} slots, not in {stats.threads}")
         failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
+        self.schedule.seat = self.stats.seat()
         if failure < 0:
             raise OSError(-failure, os.strerror(-failure))
         self.schedule.timeouts_ns[LIST_IDLE] = <long long>((options.keepalive_s or options.header_timeout_s) * 1e9)
@@ -151,6 +157,7 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_WRITE] = <long long>(options.write_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
+        self.schedule.timeouts_ns[LIST_DEFER] = DEFER_NS
         self.connections_max = options.max_connections
         self.runners = <runner_t *>calloc(options.threads + 1, sizeof(runner_t))
         if self.runners == NULL:
@@ -176,6 +183,7 @@ cdef class Engine:
             raise RuntimeError("the engine was started before")
         self.started = True
         _follow_forks(self)
+        self.stats.accept(True)
         for listener in self._listeners:
             listener.socket.setblocking(False)
             listener.slot = schedule_admit(&self.schedule, True)
@@ -197,15 +205,23 @@ cdef class Engine:
         self._threads.append(thread)
         thread.start()
 
-    def drain(self):
-        """Take in who waits already, accept no more, end idle connections, let others finish with Connection: close.
+    def drain(self, bint dismiss=True):
+        """Take in who waits already, accept no more, and let every answer be the last one of its connection.
 
+        With `dismiss` idle connections are ended, without it they may ask once more; a second call may dismiss them.
         Returns at once; the listeners may be closed from then on.
         """
+        if not self.draining:
+            self._close_doors()
+        if dismiss and not self.service.answers.dismissing:
+            self.service.answers.dismissing = True
+            schedule_drain(&self.schedule)
+        self._after_end()
+
+    def _close_doors(self):
         cdef Listener listener
         cdef runner_t me
-        if self.draining:
-            return
+        self.stats.accept(False)
         self.service.answers.draining = True
         workspace = Workspace(self.stats, self.options.threads + 1, 1)
         for listener in self._listeners:
@@ -216,8 +232,6 @@ cdef class Engine:
                     me.then = THEN_WAIT
                     self._accept(listener, &me, workspace)
         self.draining = True
-        schedule_drain(&self.schedule)
-        self._after_end()
 
     def _after_fork(self, bint in_child):
         """The application has forked. A child has one thread, inside the application, and nothing of ours to do."""
@@ -283,6 +297,7 @@ cdef class Engine:
             watch_run(&self.schedule)
 
     cdef int _work(self, runner_t *me, Workspace workspace) except -1:
+        cdef counters_t *counters = workspace.counters
         cdef slot_t *slot
         cdef long long begun
         self._set_to_work(workspace)
@@ -297,6 +312,8 @@ cdef class Engine:
                 store(&workspace.counters.working_since_ns, 0)
                 with nogil:
                     schedule_wait(&self.schedule, me)
+                    # Before it has the GIL: whoever looks on is to see that it waits for that.
+                    store(&counters.working_since_ns, schedule_clock(&self.schedule))
                 self._set_to_work(workspace)
                 continue
             begun = workspace.now_ns = self.schedule.now_ns
@@ -374,6 +391,8 @@ cdef class Engine:
         cdef int fd, turn
         me.list = LIST_NONE
         me.relevant = NOTE_READABLE
+        if share_defers(self.stats, listener, me, &self.schedule):
+            return
         for turn in range(ACCEPTED_AT_ONCE):
             if self.draining:
                 return
@@ -385,6 +404,7 @@ cdef class Engine:
             if fd >= 0:
                 self._welcome(listener, fd, &address, workspace)
             elif errno == EAGAIN:
+                share_step_back(self.stats, listener, &self.schedule)
                 return
             elif errno != EINTR and errno != ECONNABORTED:
                 # Out of descriptors or memory: the client waits in the kernel's queue, and nothing spins.
@@ -420,6 +440,7 @@ cdef class Engine:
     cdef void _after_end(self) noexcept:
         """A connection has ended: there may be room for another, or it was the last one."""
         cdef Listener listener
+        publish_load(&self.schedule)
         if self.draining:
             if self.schedule.connections == 0:
                 self._drained.set()

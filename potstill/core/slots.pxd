@@ -16,7 +16,8 @@ cdef enum:
     LIST_WRITE = 3
     LIST_LINGER = 4
     LIST_RETRY = 5                     # listeners that could not accept
-    LISTS = 6
+    LIST_DEFER = 6                     # listeners whose clients another worker should take
+    LISTS = 7
     LIST_NONE = 7
 
 cdef struct slot_t:

@@ -25,7 +25,8 @@ from potstill.core.schedule cimport (
     schedule_t,
     schedule_wake_one,
 )
-from potstill.core.stats cimport Stats, load
+from potstill.core.share cimport publish_load
+from potstill.core.stats cimport Stats, load, store
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -111,6 +112,9 @@ cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
 
 cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     cdef bint working = _working(schedule)
+    publish_load(schedule)
+    if schedule.seat != NULL:
+        store(&schedule.seat.beat_ns, clock_ns())
     _judge_tick(schedule, watch, _work_waits(schedule), working, working and _computing(schedule))
     if clock_ns() - watch.window_ns >= WINDOW_NS:
         _judge_window(schedule, watch, (process_cpu_ns() - watch.window_cpu_ns) * 100
