@@ -71,6 +71,8 @@ from potstill.core.slots cimport (
     LIST_NONE,
     LIST_RETRY,
     LIST_WRITE,
+    PACE_QUICK,
+    PACE_SLOW,
     slot_t,
     slot_token,
 )
@@ -272,8 +274,8 @@ cdef class Engine:
             running=self.schedule.running,
             awake=self.schedule.awake,
             target=self.schedule.target,
-            ready=self.schedule.ready.queues[0].count + self.schedule.ready.queues[1].count,
-            backlog=self.schedule.backlog.queues[0].count + self.schedule.backlog.queues[1].count,
+            ready=self.schedule.ready.count,
+            backlog=self.schedule.backlog.count,
             octets_received=totals["octets_received"],
             octets_sent=totals["octets_sent"],
             refused=self.stats.refused(),
@@ -325,8 +327,10 @@ cdef class Engine:
             me.spent_ns = me.now_ns - begun
             if me.called:
                 # One request that was interrupted by whatever else the machine does must not count: hence the cap.
-                slot.cost_ns = (7 * slot.cost_ns + min(me.spent_ns, 4 * SLOW_NS)) // 8
-                slot.slow = slot.cost_ns > SLOW_NS
+                # The first says all there is to say; later ones one part in eight.
+                slot.calls = min(slot.calls + 1, 8)
+                slot.cost_ns += (min(me.spent_ns, 4 * SLOW_NS) - slot.cost_ns) // slot.calls
+                slot.pace = PACE_SLOW if slot.cost_ns > SLOW_NS else PACE_QUICK
 
     cdef void _set_to_work(self, Workspace workspace) noexcept:
         store(&workspace.counters.working_since_ns, schedule_clock(&self.schedule))

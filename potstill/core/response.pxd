@@ -43,6 +43,7 @@ cdef class Exchange:
     cdef bint head_sent
     cdef int framing                   # FRAMED_*
     cdef long long body_sent           # octets of the body handed to the transport
+    cdef long long pushed_ns           # when a block was last sent without waiting for the next
     cdef bint overrun                  # more came than Content-Length allows
     cdef bint cut                      # the answer is unfinished: the connection must end uncleanly
 

@@ -19,8 +19,8 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from potstill.core.answer cimport answer_render
-from potstill.core.poll cimport wait_writable
-from potstill.core.stats cimport add
+from potstill.core.poll cimport clock_ns, wait_writable
+from potstill.core.stats cimport add, store, take
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
 
@@ -37,6 +37,7 @@ cdef extern from "pythread.h" nogil:
 cdef enum:
     JOINED_BYTES_MAX = 32768           # a body up to so long is copied behind its head, and both leave in one call
 
+cdef long long TOGETHER_NS = 1_000_000            # small blocks that come so soon after another may share a packet
 cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
 
 @cython.final
@@ -136,6 +137,7 @@ cdef class Exchange:
                 self._fail()
         except BaseException:
             self.cut = True            # the report itself failed; there is nobody left to tell
+        self.transport.more = False    # what failed on the way may have left it
         self.workspace = None
 
     cdef int _call(self, object application) except -1:
@@ -182,12 +184,31 @@ cdef class Exchange:
         return self._send_iterable(result, total)
 
     cdef int _send_iterable(self, object result, long long total) except -1:
+        """Block by block (PEP 3333, "Buffering and Streaming").
+
+        Each is handed to the kernel before the next is asked for. One that comes soon after another may wait there for
+        the next, so that small blocks share packets; the watch pushes it when the next does not come soon.
+        """
+        cdef Transport transport = self.transport
+        cdef long long now
         for chunk in result:
+            now = clock_ns()
+            transport.more = now - self.pushed_ns < TOGETHER_NS
+            if not transport.more:
+                self.pushed_ns = now
             self._send_body(chunk, total)
+            if transport.more:
+                store(&self.workspace.counters.corked_fd, transport.fd + 1)
             if self.transport.lost or self.overrun:
                 break
             if self.head_sent and self.framing == FRAMED_NONE:
                 break                  # HEAD, 204, 304: what would follow goes nowhere
+        if transport.more:
+            transport.more = False
+            if not take(&self.workspace.counters.corked_fd):
+                return 0
+            if self.framing == FRAMED_LENGTH:  # nothing follows that would push it: no last chunk, no close
+                transport.push()
         return 0
 
     cdef bint _send_file(self, FileWrapper wrapper) except -1:

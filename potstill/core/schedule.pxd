@@ -30,7 +30,7 @@ cdef struct runner_t:
     int list                           # LIST_* with THEN_WAIT
     unsigned int relevant              # notes that matter while it waits
     line_t *line                       # where it was taken from
-    bint slow                          # … and from which of its two queues
+    int pace                           # … and from which of its queues
     long long spent_ns                 # time that the slot in hand has cost
     long long now_ns                   # the clock, when it was done
     bint called                        # the application, for the slot in hand

@@ -27,7 +27,7 @@ from potstill.core.poll cimport (
 )
 from potstill.core.slots cimport (
     LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
-    line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
+    PACE_QUICK, line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
 )
 from potstill.core.stats cimport counters_t
 
@@ -176,7 +176,7 @@ cdef slot_t *_take(schedule_t *schedule, runner_t *me) noexcept nogil:
     """From the backlog first (rule 6), but only with a seat; then from the ready line."""
     cdef bint may_run = me.seat or schedule.running < schedule.seats
     cdef slot_t *slot = NULL
-    if may_run and schedule.backlog.queues[0].count + schedule.backlog.queues[1].count:
+    if may_run and schedule.backlog.count:
         me.line = &schedule.backlog
         slot = line_pop(me.line)
     if slot == NULL:
@@ -190,16 +190,13 @@ cdef slot_t *_take(schedule_t *schedule, runner_t *me) noexcept nogil:
         me.seat = True
         schedule.running += 1
     me.slot = slot
-    me.slow = slot.slow
+    me.pace = slot.pace
     return slot
 
 
 cdef bint _anything_to_take(schedule_t *schedule) noexcept nogil:
     """Whether a thread without a seat would find something in the lines."""
-    if schedule.ready.queues[0].count + schedule.ready.queues[1].count:
-        return True
-    return schedule.running < schedule.seats and \
-        schedule.backlog.queues[0].count + schedule.backlog.queues[1].count > 0
+    return schedule.ready.count > 0 or (schedule.running < schedule.seats and schedule.backlog.count > 0)
 
 
 cdef void _push(schedule_t *schedule, line_t *line, slot_t *slot) noexcept nogil:
@@ -216,7 +213,7 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
     me.slot = NULL
     if me.now_ns > schedule.now_ns:
         schedule.now_ns = me.now_ns
-    me.line.spent_ns[1 if me.slow else 0] += me.spent_ns
+    me.line.spent_ns[me.pace] += me.spent_ns
     again = slot.again
     slot.again = 0
     if me.then == THEN_END:
@@ -374,6 +371,8 @@ cdef slot_t *schedule_admit(schedule_t *schedule, bint listener) noexcept nogil:
     if slot != NULL:
         slot.busy = True
         slot.listener = listener
+        if listener:
+            slot.pace = PACE_QUICK
         schedule.connections += not listener
     pthread_mutex_unlock(&schedule.lock)
     return slot

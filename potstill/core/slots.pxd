@@ -20,6 +20,12 @@ cdef enum:
     LISTS = 7
     LIST_NONE = 7
 
+cdef enum:
+    PACE_QUICK = 0
+    PACE_NEW = 1                       # it has not called the application yet
+    PACE_SLOW = 2
+    PACES = 3
+
 cdef struct slot_t:
     PyObject *owner                    # a Connection or a Listener; one reference is the slot's while it is in use
     int fd                             # borrowed from the owner, for the poller
@@ -29,7 +35,8 @@ cdef struct slot_t:
     bint listener
     bint registered                    # with the poller
     bint busy                          # some thread, or a queue, has it; all others leave notes
-    bint slow                          # its requests take long, of late
+    int pace                           # PACE_*: how long its requests take, of late
+    int calls                          # of the application, as far as the average needs to know
     long long cost_ns                  # … so long, on a moving average
     unsigned int notes                 # why it stands in a queue
     unsigned int again                 # what came while it was busy
@@ -49,10 +56,11 @@ cdef struct queue_t:
     slot_t *last
     long long count
 
-# A pair of queues: requests of connections whose last one was quick, and of those whose last one was slow.
+# Queues by pace, which share the time: who is quick does not wait for all who are slow, nor for all who are unknown.
 cdef struct line_t:
-    queue_t[2] queues
-    long long[2] spent_ns              # while both had something waiting
+    queue_t[PACES] queues
+    long long[PACES] spent_ns          # as far as others waited meanwhile
+    long long count                    # in all of them
 
 cdef struct slab_t:
     slot_t *chunks[CHUNKS_MAX]         # owned; never freed before the engine ends, so that a late event finds a slot

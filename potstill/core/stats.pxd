@@ -11,6 +11,7 @@ cdef struct counters_t:
     long long thread_id                # the kernel's, for whoever looks at the thread from outside
     long long accepted
     long long closed
+    long long corked_fd                # 1 + the socket whose kernel holds a block back for the next; 0: none
     long long failures                 # exceptions that the application did not catch
     long long octets_received
     long long octets_sent
@@ -26,6 +27,7 @@ cdef struct seat_t:
     long long[3] padding               # a cache line each
 
 cdef long long load(const long long *counter) noexcept nogil
+cdef long long take(long long *counter) noexcept nogil
 cdef void store(long long *counter, long long value) noexcept nogil
 cdef void add(long long *counter, long long value) noexcept nogil
 

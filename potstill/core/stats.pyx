@@ -20,11 +20,17 @@ from potstill.core.http1 import REFUSALS
 cdef extern from * nogil:
     long long atomic_load_n "__atomic_load_n"(const long long *source, int order)
     void atomic_store_n "__atomic_store_n"(long long *target, long long value, int order)
+    long long atomic_exchange_n "__atomic_exchange_n"(long long *target, long long value, int order)
     int ATOMIC_RELAXED "__ATOMIC_RELAXED"
 
 
 cdef long long load(const long long *counter) noexcept nogil:
     return atomic_load_n(counter, ATOMIC_RELAXED)
+
+
+cdef long long take(long long *counter) noexcept nogil:
+    # For the one counter that two threads write, its owner and the watch.
+    return atomic_exchange_n(counter, 0, ATOMIC_RELAXED)
 
 
 cdef void store(long long *counter, long long value) noexcept nogil:

@@ -26,7 +26,8 @@ from potstill.core.schedule cimport (
     schedule_wake_one,
 )
 from potstill.core.share cimport publish_load
-from potstill.core.stats cimport Stats, load, store
+from potstill.core.stats cimport Stats, load, store, take
+from potstill.core.transport cimport transport_push
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -101,10 +102,8 @@ cdef bint _working(schedule_t *schedule) noexcept nogil:
 
 
 cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
-    cdef int i
-    for i in range(2):
-        if schedule.ready.queues[i].count or schedule.backlog.queues[i].count:
-            return True
+    if schedule.ready.count or schedule.backlog.count:
+        return True
     if schedule.chair:
         return False
     return poll_ready(schedule.poller) or schedule_first_deadline(schedule) <= schedule_clock(schedule)
@@ -115,11 +114,26 @@ cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     publish_load(schedule)
     if schedule.seat != NULL:
         store(&schedule.seat.beat_ns, clock_ns())
+    _push_blocks(schedule)
     _judge_tick(schedule, watch, _work_waits(schedule), working, working and _computing(schedule))
     if clock_ns() - watch.window_ns >= WINDOW_NS:
         _judge_window(schedule, watch, (process_cpu_ns() - watch.window_cpu_ns) * 100
                       // (clock_ns() - watch.window_ns))
         _open_window(schedule, watch)
+
+
+cdef void _push_blocks(schedule_t *schedule) noexcept nogil:
+    """A block that the kernel holds back has waited for the next long enough.
+
+    Its socket may have been closed a moment ago, and the number be another socket's: that one sends at once as well.
+    """
+    cdef long long fd
+    cdef int i
+    for i in range(schedule.threads):
+        if load(&schedule.counters[i].corked_fd):
+            fd = take(&schedule.counters[i].corked_fd)
+            if fd:
+                transport_push(<int>fd - 1)
 
 
 cdef void _judge_tick(schedule_t *schedule, watch_t *watch, bint waits, bint working, bint computing) noexcept nogil:

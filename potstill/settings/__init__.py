@@ -4,7 +4,7 @@
 of value it takes, what it does, whether a reload may change it, and what other servers call it. The command
 line, `--help`, `--print-config`, the POTSTILL_* variables, docs/settings.md and the keywords of `serve()` are
 derived from that table through `OPTIONS`; nothing about an option is said a second time. `kinds.py` has the
-kinds of values.
+kinds of values, `processes.py` the rows that are about processes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,16 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
+from potstill.settings.about import (
+    GROUPS,
+    HEADERS,
+    LIMITS,
+    LISTENING,
+    MEMORY,
+    RUNNING,
+    TIMEOUTS,
+    About,
+)
 from potstill.settings.kinds import (
     GIB,
     KIB,
@@ -23,29 +33,29 @@ from potstill.settings.kinds import (
     Choice,
     Directory,
     Duration,
-    Kind,
+    Paths,
     Size,
+    Switch,
     Text,
     Whole,
 )
+from potstill.settings.processes import WORKERS_MAX, ProcessSettings
+
+__all__ = [
+    "BY_FIELD",
+    "GROUPS",
+    "OPTIONS",
+    "WORKERS_MAX",
+    "About",
+    "Option",
+    "Settings",
+    "max_connections_auto",
+]
 
 # A program that opens files and database connections of its own needs some descriptors for itself.
 MAX_CONNECTIONS_SHARE = 0.8
 # What is taken for "unlimited" descriptors: nobody asks one process to hold over a million connections.
 OPEN_FILES_UNLIMITED = 1 << 20
-
-
-@dataclass(frozen=True)
-class About:
-    """What there is to say about an option besides its name and its default, which are the field's own."""
-
-    group: str
-    kind: Kind
-    help: str
-    # May a reload of the running server change it? What the listening sockets were opened with stays.
-    reload: bool = True
-    # What other servers call the same thing, as "server: name".
-    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,12 @@ class Option:
 
     @property
     def repeatable(self) -> bool:
-        return isinstance(self.about.kind, Addresses)
+        return isinstance(self.about.kind, (Addresses, Paths))
+
+    @property
+    def switch(self) -> bool:
+        """It is turned on and off instead of given a value."""
+        return isinstance(self.about.kind, Switch)
 
     @property
     def positional(self) -> bool:
@@ -87,18 +102,7 @@ class Option:
         return self.about.kind.show(value)
 
 
-LISTENING, RUNNING, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
-    "Listening",
-    "Running",
-    "Timeouts",
-    "Limits of a request",
-    "Header fields",
-    "Memory",
-)
-GROUPS = (LISTENING, RUNNING, TIMEOUTS, LIMITS, HEADERS, MEMORY)
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(ProcessSettings, frozen=True, kw_only=True):
     """One whole configuration. Nobody changes it; a reload makes a new one."""
 
     app: Annotated[
@@ -293,12 +297,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows(table: type[msgspec.Struct]) -> tuple[Option, ...]:
-    """The rows of a table, in its order."""
+    """The rows of a table, in the order of their groups and within a group in the table's."""
     hints = get_type_hints(table, include_extras=True)
-    return tuple(
+    found = [
         Option(field.name, field.default, hints[field.name].__metadata__[0])
         for field in msgspec.structs.fields(table)
-    )
+    ]
+    return tuple(sorted(found, key=lambda option: (not option.positional, GROUPS.index(option.about.group))))
 
 
 OPTIONS = rows(Settings)

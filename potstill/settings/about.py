@@ -1,0 +1,31 @@
+"""What there is to say about an option, and the groups that options are shown in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from potstill.settings.kinds import Kind
+
+LISTENING, RUNNING, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
+    "Listening",
+    "Running",
+    "Timeouts",
+    "Limits of a request",
+    "Header fields",
+    "Memory",
+)
+WORKERS, PROCESS, HOOKS = "Workers", "Process", "Hooks"
+GROUPS = (LISTENING, RUNNING, WORKERS, PROCESS, HOOKS, TIMEOUTS, LIMITS, HEADERS, MEMORY)
+
+
+@dataclass(frozen=True)
+class About:
+    """What there is to say about an option besides its name and its default, which are the field's own."""
+
+    group: str
+    kind: Kind
+    help: str
+    # May a reload of the running server change it? What the listening sockets were opened with stays.
+    reload: bool = True
+    # What other servers call the same thing, as "server: name".
+    peers: tuple[str, ...] = ()
