@@ -166,6 +166,18 @@ cdef class Stats:
         cdef int i
         return sum(load(&self._slots[i].application_since_ns) != 0 for i in range(self.threads))
 
+    def in_flight(self) -> dict:
+        """The threads that are inside the application: the kernel's number → seconds since they entered."""
+        cdef int i
+        cdef long long since_ns
+        cdef long long now_ns = clock_ns()
+        found = {}
+        for i in range(self.threads):
+            since_ns = load(&self._slots[i].application_since_ns)
+            if since_ns:
+                found[load(&self._slots[i].thread_id)] = (now_ns - since_ns) / 1e9
+        return found
+
 
 def count(Stats stats not None, int thread, str counter, long long value=1, int code=0):
     """The Python face, for tests: what the engine thread `thread` would do to its slot."""

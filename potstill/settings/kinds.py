@@ -179,7 +179,9 @@ class Addresses:
             addresses = tuple(part.strip() for part in parts)
             if addresses and all(addresses):
                 return addresses
-        raise ValueError("one or more addresses: HOST:PORT, :PORT, [IPV6]:PORT, unix:/PATH or fd://NUMBER")
+        raise ValueError(
+            "one or more addresses: HOST:PORT, :PORT, [IPV6]:PORT, unix:/PATH, fd://NUMBER or systemd:NAME"
+        )
 
     def show(self, value: tuple[str, ...]) -> str:
         return ",".join(value)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from potstill.settings.about import HOOKS, PROCESS, WORKERS, About
+from potstill.settings.about import HOOKS, LISTENING, PROCESS, RUNNING, WORKERS, About
 from potstill.settings.kinds import DAY_S, Duration, Mode, Paths, Reference, Share, Switch, Text, Whole
 
 # More processes than that on one machine are a mistake, and the shared memory has a place for each.
@@ -22,7 +22,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
         About(
             WORKERS,
             Whole(1, WORKERS_MAX, {"none": 0, "auto": None}),
-            "Processes that serve, under a supervisor; auto: as many as this process's share of processors and "
+            "Processes that serve, under a supervisor; auto: as many as its share of processors and "
             "memory is good for; none: one process that serves, without a supervisor.",
             peers=("gunicorn: workers", "granian: workers", "uwsgi: processes"),
         ),
@@ -81,14 +81,14 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     warmup: Annotated[
         tuple[str, ...],
         About(
-            WORKERS,
+            RUNNING,
             Paths(),
-            "A path that a new worker must answer, below 500, before it serves; may be repeated.",
+            "A path that the application must answer, below 500, before it serves; may be repeated.",
         ),
     ] = ()
     drain_delay: Annotated[
         float,
-        About(WORKERS, Duration(0.0), "How long connections are still accepted after SIGTERM."),
+        About(RUNNING, Duration(0.0), "How long connections are still accepted after SIGTERM."),
     ] = 0.0
     preload: Annotated[
         bool,
@@ -103,7 +103,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     reuse_port: Annotated[
         bool,
         About(
-            PROCESS,
+            LISTENING,
             Switch(),
             "Let other processes listen on the same TCP addresses (SO_REUSEPORT).",
             reload=False,
@@ -113,7 +113,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     socket_mode: Annotated[
         int | None,
         About(
-            PROCESS,
+            LISTENING,
             Mode("by the umask"),
             "Permission bits of unix sockets.",
             reload=False,

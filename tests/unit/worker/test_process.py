@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.worker.mailbox import STOP_SIGNALS
-from potstill.worker.process import HOW_TO_HURRY, Worker
+from potstill.worker.process import HOW_TO_HURRY, Patience, Worker
 
 WAIT_S = 10
 
@@ -37,6 +38,7 @@ class FakeEngine:
     on_drain: Callable[[], object] = lambda: None
     on_wait: Callable[[], object] = lambda: None
     stuck: bool = False
+    stats: Stats = field(default_factory=lambda: Stats(1))
 
     def start(self) -> None:
         self.calls.append("start")
@@ -46,8 +48,9 @@ class FakeEngine:
         """As long as a stuck application would."""
         self.release.wait(WAIT_S)
 
-    def drain(self) -> None:
-        self.calls.append("drain")
+    def drain(self, dismiss: bool = True) -> None:
+        if dismiss:
+            self.calls.append("drain")
         self.on_drain()
 
     def wait_drained(self, timeout_s: float) -> bool:
@@ -85,7 +88,7 @@ def signalling(number: int) -> Callable[[], None]:
 
 
 def started(engine: FakeEngine, *listeners: Listener, graceful_timeout_s: float = WAIT_S) -> Worker:
-    worker = Worker(engine, listeners, graceful_timeout_s)
+    worker = Worker(engine, listeners, Patience(graceful_timeout_s))
     worker.start()
     return worker
 
@@ -190,7 +193,9 @@ def test_the_graceful_timeout_ends_the_wait(engine: FakeEngine, caplog: pytest.L
     cut, thread = caplog.messages[-2:]
     assert cut == "stopped on request, after 0 s: cut off 1 exchange (1 in the application)"
     own, innermost = r"FakeEngine\._run \(.*test_process\.py:\d+\)", r"\S*wait \(.*threading\.py:\d+\)"
-    assert re.fullmatch(f"thread potstill-0 did not end: it is in {own}, in {innermost}", thread)
+    assert re.fullmatch(
+        f"thread potstill-0 did not end: it is in {own}, in {innermost}\n", thread.partition("  File")[0]
+    )
 
 
 def test_what_a_handler_of_the_program_raises_ends_serving(engine: FakeEngine) -> None:
@@ -201,7 +206,7 @@ def test_what_a_handler_of_the_program_raises_ends_serving(engine: FakeEngine) -
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
-        worker = Worker(engine, (), WAIT_S)
+        worker = Worker(engine, (), Patience(WAIT_S))
         worker.start(keep_own_handlers=True)
         threading.Timer(0.01, signalling(signal.SIGTERM)).start()
         with pytest.raises(LookupError, match="enough"):
