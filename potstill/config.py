@@ -156,8 +156,8 @@ def without_supervisor(settings: Settings) -> list[str]:
     if settings.workers != 0:
         return []
     return [
-        f"{option.name} {option.show(getattr(settings, option.field))} needs a supervisor, which --workers 1 or "
-        "more brings"
+        f"{option.name} {option.show(getattr(settings, option.field))} needs a supervisor; "
+        "give --workers 1 or more"
         for option in OPTIONS
         if option.about.group in (WORKERS, HOOKS) and getattr(settings, option.field) != option.default
     ]

@@ -2,8 +2,8 @@
 
     LISTEN_PID=4711 LISTEN_FDS=2 LISTEN_FDNAMES=web:admin     descriptors 3 and 4, with a name each
 
-`--bind systemd:web` takes those of one name, `--bind systemd:` all of them. Without any --bind all are taken too:
-who has opened sockets for a program means it to listen on them.
+`--bind systemd:web` takes those of one name, `--bind systemd:` all of them. Without any --bind all are taken
+too: who has opened sockets for a program means it to listen on them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCHEME = "systemd:"
 
 
 def activated(environ: Mapping[str, str], pid: int) -> dict[str, list[int]]:
-    """The descriptors that were passed to this process, by the addresses that stand for them; {} when none were.
+    """The descriptors that were passed to this process, by the addresses that stand for them; {} for none.
 
     Variables that are meant for another process, or that make no sense, pass none.
     """

@@ -38,4 +38,4 @@ def pause_after(mishaps: int) -> float:
     if mishaps < 2:
         return 0.0
     doublings = min(mishaps - 2, 16)  # beyond that it is only a large number
-    return min(PAUSE_MAX_S, FIRST_PAUSE_S * 2**doublings)
+    return min(PAUSE_MAX_S, FIRST_PAUSE_S * (1 << doublings))

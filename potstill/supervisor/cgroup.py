@@ -53,8 +53,8 @@ def read_machine(processors: int, root: Path = Path("/")) -> Machine:
 def choose_workers(machine: Machine) -> tuple[int, str]:
     """How many workers, and a sentence that says why.
 
-    One for each processor, since a worker computes on one at a time: a quota of 1.5 keeps two busy. Fewer where
-    the memory is not enough for so many.
+    One for each processor, since a worker computes on one at a time: a quota of 1.5 keeps two busy. Fewer
+    where the memory is not enough for so many.
     """
     by_processors = machine.processors
     why = [f"{machine.processors} processor{'' if machine.processors == 1 else 's'}"]

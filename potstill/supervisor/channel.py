@@ -1,7 +1,7 @@
 """What supervisor and worker tell each other, over one pair of sockets a worker.
 
-To the worker: orders, a byte each (`potstill.worker.mailbox.Order`). From the worker: a report, one message each,
-that it is ready, or why it never will be. When one side is gone, the other reads the end.
+To the worker: orders, a byte each (`potstill.worker.mailbox.Order`). From the worker: a report, one message
+each, that it is ready, or why it never will be. When one side is gone, the other reads the end.
 """
 
 from __future__ import annotations

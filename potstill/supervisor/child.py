@@ -1,7 +1,7 @@
 """The life of a worker, from the fork to its end; everything here runs in the worker.
 
-Its steps: be a process of its own, load the application, warm up, serve, go. What goes wrong before it serves is
-reported to the supervisor, which is the one that tells the operator.
+Its steps: be a process of its own, load the application, warm up, serve, go. What goes wrong before it serves
+is reported to the supervisor, which is the one that tells the operator.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ def prepare(assignment: Assignment) -> Worker:
         raise
     except BaseException as error:
         raise failed(error) from error
-    patience = Patience(settings.graceful_timeout, settings.drain_delay, LAST_CALL_S)
+    patience = Patience(
+        settings.graceful_timeout, last_call_s=LAST_CALL_S
+    )  # a delay is the supervisor's business
     worker = make_worker(application, assignment.listeners, options, patience, stats=assignment.stats)
     worker.obey(assignment.channel.fileno())
     worker.start(signals=(signal.SIGTERM,))

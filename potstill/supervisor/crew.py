@@ -1,13 +1,13 @@
 """The table of workers, and what it says should be done: pure, for the loop to act on.
 
-A worker is BOOTING until it reports that it is ready, READY while it serves, LEAVING when it was told to go, and
-ABORTED when it is being put to death. Whatever is wanted is written into the table: a number of workers, and on a
-worker that another one is to replace, why (`stale`). So a reload is a mark on every worker, recycling a mark on
-one, and a death is a line that is gone. `plan` compares the table with what is wanted:
+A worker is BOOTING until it reports that it is ready, READY while it serves, LEAVING when it was told to go,
+and ABORTED when it is being put to death. Whatever is wanted is written into the table: a number of workers,
+and on a worker that another one is to replace, why (`stale`). So a reload is a mark on every worker,
+recycling a mark on one, and a death is a line that is gone. `plan` compares the table with what is wanted:
 
 - Fewer that are READY or BOOTING than wanted: fork as many as are missing.
-- As many as wanted, and one of them stale: fork one, but only when no other is BOOTING or LEAVING. So there is
-  never more than one process beyond the number, and a successor is ready before anyone leaves.
+- As many as wanted, and one of them stale: fork one, but only when no other is BOOTING or LEAVING. So there
+  is never more than one process beyond the number, and a successor is ready before anyone leaves.
 - More READY than wanted: those too many leave, stale ones first, then the oldest.
 """
 

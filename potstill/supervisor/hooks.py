@@ -1,7 +1,7 @@
 """Functions of the user that are called at moments in the life of the processes.
 
-A hook is named `module:function`. Those of the workers are loaded in the worker, so a reload brings their new code;
-those of the supervisor are loaded in the supervisor, where nothing of the application is otherwise.
+A hook is named `module:function`. Those of the workers are loaded in the worker, so a reload brings their new
+code; those of the supervisor are loaded in the supervisor, where nothing of the application is otherwise.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ logger = logging.getLogger("potstill")
 def call(reference: str, *arguments: object) -> None:
     """Load and call the hook, if there is one.
 
-    Raises ApplicationNameError when there is no such function and ApplicationLoadError, with the traceback, when
-    it raises.
+    Raises ApplicationNameError when there is no such function and ApplicationLoadError, with the traceback,
+    when it raises.
     """
     if not reference:
         return

@@ -1,9 +1,9 @@
 """The supervisor's loop: one thread, one table of workers, one select.
 
-Two designs were weighed. In the first every operation is a script (a reload boots one worker, waits, lets one go,
-and so on), and scripts run side by side; then each pair of scripts needs rules for what happens when both want
-something. In the second, which this is, an operation only changes what is wanted: a number of workers, or a mark
-on some of them that others are to take their place. Each turn of the loop then
+Two designs were weighed. In the first every operation is a script (a reload boots one worker, waits, lets one
+go, and so on), and scripts run side by side; then each pair of scripts needs rules for what happens when both
+want something. In the second, which this is, an operation only changes what is wanted: a number of workers,
+or a mark on some of them that others are to take their place. Each turn of the loop then
 
 1. waits for notes: signals, reports of workers, the word of a successor, or the next moment to look around;
 2. writes them into the table;
@@ -11,9 +11,9 @@ on some of them that others are to take their place. Each turn of the loop then
 
 So a reload in which a worker is killed while another is recycled needs no rule of its own.
 
-The supervisor has no thread and, without --preload, no code of the application. A worker is forked from within
-`run`, which then returns in the child, with its Assignment: the child lives on the caller's stack, with nothing of
-the loop around it.
+The supervisor has no thread and, without --preload, no code of the application. A worker is forked from
+within `run`, which then returns in the child, with its Assignment: the child lives on the caller's stack,
+with nothing of the loop around it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from potstill.config import ConfigurationError
 from potstill.core.stats import Board, Stats
 from potstill.net.bind import Listener
 from potstill.settings import WORKERS_MAX, Settings
-from potstill.supervisor import hooks, stopping, watching
+from potstill.supervisor import hooks, report, stopping, watching
 from potstill.supervisor.backoff import Backoff
 from potstill.supervisor.changes import carry_over, wanted_workers
 from potstill.supervisor.channel import Failed, Fault, Ready, open_channel
@@ -143,6 +143,11 @@ class Supervisor:
             if time.monotonic() >= self._look_at:
                 self._look_around(time.monotonic())
 
+    @property
+    def _going_down(self) -> bool:
+        """It is stopping, and the delay is over: nobody is replaced any more."""
+        return self._stopping is not None and self._stopping.stage is not Stage.DELAY
+
     # Step 1 and 2: notes
 
     def _mailbox_and_pipes(self) -> list[int]:
@@ -171,14 +176,14 @@ class Supervisor:
             self._obey(note, now)
 
     def _hear(self, member: Member, now: float) -> None:
-        report = member.channel.read_report()
-        match report:
+        told = member.channel.read_report()
+        match told:
             case Ready() if member.state is State.BOOTING:
                 member.state = State.READY
                 self._served = True
                 logger.info("%s serves, after %.1f s", member.name, now - member.forked_at)
             case Failed():
-                member.failure = report
+                member.failure = told
 
     def _obey(self, number: int, now: float) -> None:
         """What a signal means."""
@@ -186,7 +191,7 @@ class Supervisor:
             self._stop(number, now)
         elif number == signal.SIGQUIT:
             self._order(Order.TELL)
-            logger.warning("%s", describe_crew(self._crew, self._wanted, now))
+            logger.warning("%s", report.describe_crew(self._crew, self._wanted, now))
         elif number == signal.SIGUSR1:
             self._order(Order.REOPEN)
         elif self._stopping is not None:
@@ -222,15 +227,15 @@ class Supervisor:
 
     def _bury(self, member: Member, change: Change, now: float) -> None:
         """What the end of a worker means."""
-        if member.state is State.BOOTING and self._stopping is None:
+        if member.state is State.BOOTING and not self._going_down:
             self._boot_failed(member, member.failure or Failed(Fault.DIED, f"it {change.words}"), now)
-        elif member.state is State.READY and self._stopping is None:
+        elif member.state is State.READY and not self._going_down:
             pause_s = self._backoff.died(now, now - member.forked_at)
             later = f"; the next one is forked in {pause_s:g} s" if pause_s else ""
             logger.error("%s %s%s", member.name, change.words, later)
-        elif os.WIFSIGNALED(change.status):
+        elif os.WIFSIGNALED(change.status) and member.state is not State.BOOTING:
             logger.warning("%s %s", member.name, change.words)
-        else:
+        elif member.state is State.LEAVING or self._start_failure is None:
             logger.info("%s has left", member.name)
 
     def _boot_failed(self, member: Member, failure: Failed, now: float) -> None:
@@ -244,7 +249,7 @@ class Supervisor:
         else:
             pause_s = self._backoff.died(now, 0.0)
             logger.error("%s cannot serve; next try in %g s\n%s", member.name, pause_s, failure.text)
-            self._notifier.status(f"a worker cannot be replaced: {last_line(failure.text)}")
+            self._notifier.status(f"a worker cannot be replaced: {report.last_line(failure.text)}")
 
     def _look_around(self, now: float) -> None:
         """What no note tells of: time."""
@@ -263,7 +268,7 @@ class Supervisor:
             if worn is not None:
                 logger.info("%s is to be replaced after %s", worn.name, worn.stale)
         elif now >= self._tell_at and self._crew:
-            logger.info("%s", stopping.progress(self._stopping, self._crew, now))
+            logger.info("%s", report.progress(self._stopping, self._crew, now))
             self._tell_at = now + TELL_EVERY_S
         every_s = STOP_STEP_S if self._stopping else watching.look_every_s(self._settings)
         self._look_at = now + min(every_s, self._notifier.watchdog_s or every_s)
@@ -271,10 +276,11 @@ class Supervisor:
     # Step 3: acts
 
     def _act(self, now: float) -> Assignment | None:
-        if self._stopping is not None:
-            if self._stopping.stage is Stage.DELAY and now >= self._stopping.drain_at:
-                self._stopping.stage = Stage.DRAIN  # workers go on by their own clock
-                self._close_listeners()
+        if self._going_down:
+            return None
+        if self._stopping is not None and now >= self._stopping.drain_at:
+            self._stopping.stage = Stage.DRAIN
+            self._press()
             return None
         step = plan(self._crew, self._wanted)
         for member in step.leave:
@@ -398,7 +404,7 @@ class Supervisor:
         for member in self._crew:
             member.stale = ""
         logger.error("reload failed: the workers that serve stay\n%s", failure.text)
-        status = f"reload failed: {last_line(failure.text)}; the old workers are serving"
+        status = f"reload failed: {report.last_line(failure.text)}; the old workers are serving"
         self._notifier.ready(status)
 
     # Upgrade
@@ -452,16 +458,17 @@ class Supervisor:
     def _press(self) -> None:
         """Give the order of the stage to all that serve; those that do not yet are just ended."""
         assert self._stopping is not None
-        self._order(self._stopping.order)
+        if self._stopping.stage is Stage.DELAY:
+            return  # nothing changes for workers
         for member in self._crew:
             member.kill_at = min(member.kill_at, self._stopping.kill_at)
             if member.state is State.BOOTING:
                 send(member.pid, signal.SIGKILL)
-        if self._stopping.stage is not Stage.DELAY:
-            self._close_listeners()
+        self._close_listeners()
+        self._order(self._stopping.order)
 
     def _close_listeners(self) -> None:
-        """The workers have their own descriptors, and close them when they have taken in who waits."""
+        """Before the workers do: who comes when the last of them has closed is refused, not left waiting."""
         for listener in self._listeners:
             if self._stopping is not None and self._stopping.order is Order.LEAVE:
                 listener.socket.close()  # its file is the successor's
@@ -487,22 +494,3 @@ def send(pid: int, number: signal.Signals) -> None:
     """The process may be gone already, though not reaped by anyone else."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def last_line(text: str) -> str:
-    return text.rstrip().rpartition("\n")[2]
-
-
-def describe_crew(crew: Sequence[Member], wanted: int, now: float) -> str:
-    """The table of workers, for a person."""
-    lines = [f"{len(crew)} workers, {wanted} wanted"]
-    for member in sorted(crew, key=lambda each: each.number):
-        pulse, totals = member.stats.pulse(), member.stats.totals()
-        stale = f", to be replaced after {member.stale}" if member.stale else ""
-        lines.append(
-            f"  {member.name}: {member.state.name.lower()}, {now - member.forked_at:.0f} s old, "
-            f"{totals['exchanges']} requests, {totals['accepted'] - totals['closed']} connections, "
-            f"{member.stats.in_application()} in the application, "
-            f"GIL taken in {pulse.gil_wait_s * 1000:.1f} ms{stale}"
-        )
-    return "\n".join(lines)

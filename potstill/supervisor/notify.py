@@ -65,7 +65,7 @@ class Notifier:
 
 
 def watchdog_interval_s(environ: Mapping[str, str], pid: int) -> float | None:
-    """How often to say that we are alive: twice as often as is asked for, as sd_watchdog_enabled(3) advises."""
+    """How often to say that we are alive: twice as often as asked for, as sd_watchdog_enabled(3) advises."""
     microseconds = environ.get("WATCHDOG_USEC", "")
     if not microseconds.isdecimal() or int(microseconds) == 0:
         return None

@@ -1,6 +1,7 @@
 """PID 1 after an upgrade: it cannot go, for its container would go with it.
 
-So it stays at the door: passes signals on to its successor, reaps whoever is left to it, and ends as that ends.
+So it stays at the door: passes signals on to its successor, reaps whoever is left to it, and ends as that
+ends.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Loading the application before the fork, and what to look out for.
 
-Memory that nobody writes to is shared by all workers. Python writes to every object it looks at, so the collector is
-told to leave alone what is there: `gc.collect()`, then `gc.freeze()`.
+Memory that nobody writes to is shared by all workers. Python writes to every object it looks at, so the
+collector is told to leave alone what is there: `gc.collect()`, then `gc.freeze()`.
 
-What does not survive a fork is said by name: threads are gone in the workers, and whatever they were doing is never
-finished; sockets and event loops are shared by all of them, which no protocol expects.
+What does not survive a fork is said by name: threads are gone in the workers, and whatever they were doing is
+never finished; sockets and event loops are shared by all of them, which no protocol expects.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ logger = logging.getLogger("potstill")
 def serve_command(settings: Settings, reconfigure: Reconfigure) -> int:
     """Listen, load the application, serve, and return the exit code, in every process that comes of it.
 
-    Raises BindError, IdentityError, ApplicationNameError, ApplicationLoadError, WarmupError, and, from a supervisor,
-    StartError.
+    Raises BindError, IdentityError, ApplicationNameError, ApplicationLoadError, WarmupError, and, from a
+    supervisor, StartError.
     """
     leaving = Leaving()
     if settings.umask is not None:
@@ -81,9 +81,7 @@ def serve_alone(settings: Settings, listeners: list[Listener], leaving: Leaving)
     worker.start(signals=(*STOP_SIGNALS, *TELLING_SIGNALS))
     tell(start_line(settings.app, urls, settings.threads))
     notifier.ready(f"serving {settings.app}")
-    ending = worker.serve(afterwards=leaving.now)
-    notifier.stopping("stopped")
-    return ending
+    return worker.serve(afterwards=leaving.now)
 
 
 def supervise(
@@ -93,7 +91,7 @@ def supervise(
     inheritance: Inheritance | None,
     leaving: Leaving,
 ) -> Ending | int | None:
-    """A supervisor and its workers: an exit code for the one, an Ending, if it served, for each of the others."""
+    """A supervisor and its workers: an exit code for the one, an Ending, if it served, for each other."""
     set_title(settings.proc_name, "supervisor")
     set_up_logging(settings.log_level, of_many=True)
     application: WSGIApplication | None = None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from potstill.settings import Settings
-from potstill.supervisor.crew import Member
 from potstill.worker.mailbox import Order
 
 # A worker ends by itself when the graceful timeout is over; this is how much later it must be gone.
@@ -39,7 +37,7 @@ class Stopping:
     def advance(self, now: float, graceful_timeout_s: float) -> None:
         """Another signal has come: on to the next stage."""
         if self.stage is Stage.DELAY:
-            self.stage, self.order = Stage.DRAIN, Order.STOP_NOW
+            self.stage = Stage.DRAIN
             self.drain_at, self.until = now, now + graceful_timeout_s
         else:
             self.stage, self.order, self.until = Stage.HURRY, Order.HURRY, now
@@ -52,7 +50,7 @@ def begin(number: int, settings: Settings, now: float) -> Stopping:
     return Stopping(
         signal.Signals(number).name,
         Stage.DELAY if delayed else Stage.DRAIN,
-        Order.STOP if number == signal.SIGTERM else Order.STOP_NOW,
+        Order.STOP,
         drain_at,
         drain_at + settings.graceful_timeout,
     )
@@ -61,20 +59,3 @@ def begin(number: int, settings: Settings, now: float) -> Stopping:
 def begin_handover(settings: Settings, now: float) -> Stopping:
     """The stop of a supervisor that has a successor."""
     return Stopping("handover", Stage.DRAIN, Order.LEAVE, now, now + settings.graceful_timeout)
-
-
-def progress(stopping: Stopping, crew: Sequence[Member], now: float) -> str:
-    """`stopping on SIGTERM: 3 exchanges (2 in the application) in 2 workers, for at most 27 s`."""
-    totals = [member.stats.totals() for member in crew]
-    connections = sum(total["accepted"] - total["closed"] for total in totals)
-    busy = sum(member.stats.in_application() for member in crew)
-    what = (
-        f"{counted(connections, 'connection')} ({busy} in the application) in {counted(len(crew), 'worker')}"
-    )
-    if stopping.stage is Stage.DELAY:
-        return f"stopping on {stopping.cause}: accepting for another {stopping.drain_at - now:.0f} s; {what}"
-    return f"stopping on {stopping.cause}: {what}, for at most {max(0.0, stopping.until - now):.0f} s"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

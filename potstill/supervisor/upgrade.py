@@ -1,12 +1,13 @@
 """A new supervisor takes over from an old one, with its sockets and without a moment in which nobody serves.
 
-The old one starts the command line that it was itself started with, by the interpreter that is now at the same path,
-from the same directory. The listening sockets are passed on open, and told by an environment variable:
+The old one starts the command line that it was itself started with, by the interpreter that is now at the
+same path, from the same directory. The listening sockets are passed on open, and told by an environment
+variable:
 
     POTSTILL_UPGRADE={"parent": 4711, "ready": 9, "sockets": {"127.0.0.1:8000": [5], "unix:/run/x": [6]}}
 
-When all its workers serve, the new supervisor writes to `ready`, and the old one lets its workers go. If the new one
-ends before, the pipe ends, and the old one stays.
+When all its workers serve, the new supervisor writes to `ready`, and the old one lets its workers go. If the
+new one ends before, the pipe ends, and the old one stays.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def start_successor(listeners: Sequence[Listener]) -> Successor:
 
 
 def logical_directory() -> str:
-    """The current directory by the name that the operator used, so that a link to a new release is followed."""
+    """The current directory by the name that the operator used: a link to a new release is followed."""
     here, named = os.getcwd(), os.environ.get("PWD", "")
     with suppress(OSError):
         if named and os.path.samefile(named, here):

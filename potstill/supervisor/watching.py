@@ -1,9 +1,9 @@
 """Looking after workers: signs of life, age, size.
 
-A worker that has work in hand is asked for a sign of life, once a look. Its main thread answers, for which it needs
-the GIL, and by shared memory, so that neither side waits. One that owes the answer for longer than
---worker-timeout holds the GIL somewhere, or does not run at all; the beat of its watch, which needs no GIL, tells
-which. A worker without work is not asked: it sleeps, which is healthy, and goes on sleeping.
+A worker that has work in hand is asked for a sign of life, once a look. Its main thread answers, for which it
+needs the GIL, and by shared memory, so that neither side waits. One that owes the answer for longer than
+--worker-timeout holds the GIL somewhere, or does not run at all; the beat of its watch, which needs no GIL,
+tells which. A worker without work is not asked: it sleeps, which is healthy, and goes on sleeping.
 """
 
 from __future__ import annotations

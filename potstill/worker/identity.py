@@ -14,8 +14,8 @@ class IdentityError(Exception):
 def become(user: str, group: str) -> None:
     """Be that user and group from now on, for good; no names: stay who we are.
 
-    To be called when the sockets are open and before any code of the application runs. Raises IdentityError for
-    names that do not exist, and when this process may not change who it is.
+    To be called when the sockets are open and before any code of the application runs. Raises IdentityError
+    for names that do not exist, and when this process may not change who it is.
     """
     if not user and not group:
         return

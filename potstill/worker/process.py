@@ -49,8 +49,7 @@ LAST_CALL_S = 1.0
 THREADS_END_S = 0.5
 HOW_TO_HURRY = "; a second signal stops at once"
 REASONS = {
-    Order.STOP: "SIGTERM",
-    Order.STOP_NOW: "SIGINT",
+    Order.STOP: "the supervisor's word",
     Order.LEAVE: "being replaced",
     Order.HURRY: "a second signal",
     Order.ORPHANED: "the end of its supervisor",
@@ -216,7 +215,7 @@ class Worker:
     def _wind_down(self, notes: list[int]) -> Ending:
         cause = name_of(notes[0])
         further = notes if notes[0] == Order.HURRY else notes[1:]
-        if self._patience.drain_delay_s and notes[0] in (signal.SIGTERM, Order.STOP):
+        if self._patience.drain_delay_s and notes[0] == signal.SIGTERM:
             further = self._linger(cause, further)
         last_call_s = self._patience.last_call_s
         if notes[0] == Order.LEAVE:  # nobody waits for the end of this one
@@ -242,15 +241,11 @@ class Worker:
     def _linger(self, cause: str, further: list[int]) -> list[int]:
         """Go on accepting until the delay is over or a further note comes; the notes after that one."""
         until = time.monotonic() + self._patience.drain_delay_s
-        if not self._supervised:
-            delay_s = self._patience.drain_delay_s
-            logger.info("stopping on %s: accepting for another %g s%s", cause, delay_s, HOW_TO_HURRY)
-        while (left_s := until - time.monotonic()) > 0:
-            further = [note for note in further if note != Order.STOP]
-            if further:
-                return further if further[0] == Order.HURRY else further[1:]
+        delay_s = self._patience.drain_delay_s
+        logger.info("stopping on %s: accepting for another %g s", cause, delay_s)
+        while not further and (left_s := until - time.monotonic()) > 0:
             further = self._read_notes(left_s)
-        return further
+        return further[1:]
 
     def _wait_drained(
         self, cause: str, until: float, dismiss_at: float, *, at_once: bool

@@ -28,7 +28,8 @@ def warm_up(
 ) -> list[str]:
     """Ask for each path; a line about each answer.
 
-    Raises WarmupError for a status of 500 and above, or an answer without a status, and what the application raises.
+    Raises WarmupError for a status of 500 and above, or an answer without a status, and what the application
+    raises.
     """
     return [ask(application, path, listener, options) for path in paths]
 
