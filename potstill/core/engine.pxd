@@ -19,7 +19,7 @@ cdef class Engine:
     cdef object _drained               # threading.Event
     cdef object log
     cdef long long connections_max
-    cdef bint started, stopped, draining
+    cdef bint started, stopped, is_shut, draining
     cdef long long _complained_ns      # when it last said that it could not accept
 
     cdef int _work(self, runner_t *me, Workspace workspace) except -1

@@ -71,6 +71,12 @@ class Engine:
         Raises RuntimeError when called twice, OSError when a listener cannot be watched.
         """
 
+    def shut(self, close: bool = False) -> None:
+        """Take in who waits already, and accept no more; answers do not change. Idempotent.
+
+        With `close` each listener is closed in the same moment, so that nobody waits in vain between the two.
+        """
+
     def drain(self, dismiss: bool = True) -> None:
         """Accept no more, end idle connections, let the others finish with `Connection: close`.
 

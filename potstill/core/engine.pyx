@@ -207,25 +207,14 @@ cdef class Engine:
         self._threads.append(thread)
         thread.start()
 
-    def drain(self, bint dismiss=True):
-        """Take in who waits already, accept no more, and let every answer be the last one of its connection.
-
-        With `dismiss` idle connections are ended, without it they may ask once more; a second call may dismiss them.
-        Returns at once; the listeners may be closed from then on.
-        """
-        if not self.draining:
-            self._close_doors()
-        if dismiss and not self.service.answers.dismissing:
-            self.service.answers.dismissing = True
-            schedule_drain(&self.schedule)
-        self._after_end()
-
-    def _close_doors(self):
+    def shut(self, bint close=False):
+        """Take in who waits already, and accept no more. With `close` each listener is closed in the same moment."""
         cdef Listener listener
         cdef runner_t me
-        self.stats.accept(False)
-        self.service.answers.draining = True
+        if self.is_shut:
+            return
         workspace = Workspace(self.stats, self.options.threads + 1, 1)
+        self.stats.accept(False)
         for listener in self._listeners:
             if listener.slot != NULL:
                 poll_remove(self.schedule.poller, listener.slot.fd)
@@ -233,7 +222,21 @@ cdef class Engine:
                 while me.then == THEN_GO_ON:
                     me.then = THEN_WAIT
                     self._accept(listener, &me, workspace)
-        self.draining = True
+            if close:                  # a client that came between would be reset
+                listener.socket.close()
+        self.is_shut = True
+
+    def drain(self, bint dismiss=True):
+        """Accept no more, and let every answer be the last one of its connection. Returns at once.
+
+        With `dismiss` idle connections are ended, without it they may ask once more; a second call may dismiss them.
+        """
+        self.shut()
+        self.service.answers.draining = self.draining = True
+        if dismiss and not self.service.answers.dismissing:
+            self.service.answers.dismissing = True
+            schedule_drain(&self.schedule)
+        self._after_end()
 
     def _after_fork(self, bint in_child):
         """The application has forked. A child has one thread, inside the application, and nothing of ours to do."""
@@ -398,7 +401,7 @@ cdef class Engine:
         if share_defers(self.stats, listener, me, &self.schedule):
             return
         for turn in range(ACCEPTED_AT_ONCE):
-            if self.draining:
+            if self.is_shut:
                 return
             if self.connections_max and self.schedule.connections >= self.connections_max:
                 listener.paused = True
@@ -445,12 +448,10 @@ cdef class Engine:
         """A connection has ended: there may be room for another, or it was the last one."""
         cdef Listener listener
         publish_load(&self.schedule)
-        if self.draining:
-            if self.schedule.connections == 0:
-                self._drained.set()
-            return
+        if self.draining and self.schedule.connections == 0:
+            self._drained.set()
         for listener in self._listeners:
-            if listener.paused:
+            if listener.paused and not self.is_shut:
                 listener.paused = False
                 schedule_note(&self.schedule, listener.slot, NOTE_READABLE)
 

@@ -19,7 +19,7 @@ from potstill.core.slots cimport LIST_DEFER, slot_token
 from potstill.core.stats cimport Board, Stats, load, store
 
 cdef enum:
-    SLACK = 4                          # connections above the mean that chance makes, and nobody minds
+    SLACK = 1                          # above the mean that nobody minds: one request in hand
 
 cdef long long DEFER_NS = 1_000_000
 

@@ -90,9 +90,13 @@ class Listener:
         """Close the socket and remove its file, once."""
         if self.socket.fileno() < 0:
             return
+        self.remove_file()
+        self.socket.close()
+
+    def remove_file(self) -> None:
+        """Remove the file of a unix socket, if it is the one made here; the socket stays open."""
         if self.file is not None:
             self.file.remove_if_ours()
-        self.socket.close()
 
 
 @dataclass(frozen=True)

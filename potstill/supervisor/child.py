@@ -12,14 +12,13 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from potstill.assemble import ApplicationLoadError, ApplicationNameError, engine_options, failed, load
 from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.settings import Settings
-from potstill.supervisor import hooks, notify
+from potstill.supervisor import hooks
 from potstill.supervisor.channel import Channel, Failed, Fault, Ready
 from potstill.worker.console import forget_logging, set_up_logging
 from potstill.worker.identity import IdentityError, set_title
@@ -32,16 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("potstill")
 
-# What a terminal or an operator sends to the whole group of processes is the supervisor's business.
-FOR_THE_SUPERVISOR = (
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-)
 STANDARD_ERROR = 2
 
 
@@ -56,22 +45,6 @@ class Assignment:
     stats: Stats
     directory: str  # where the application is looked for
     application: WSGIApplication | None  # preloaded
-
-
-def stand_alone() -> None:
-    """First thing after the fork, while signals are blocked: shed what is the supervisor's.
-
-    The handlers are Python's, not SIG_IGN, which programs that the application starts would inherit.
-    """
-    for number in FOR_THE_SUPERVISOR:
-        signal.signal(number, ignore)
-    for number in (signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    notify.forget()
-
-
-def ignore(number: int, frame: FrameType | None) -> None:
-    """The supervisor has got it too, and says what it means for this worker."""
 
 
 def work(assignment: Assignment, leaving: Leaving) -> Ending | None:

@@ -36,9 +36,10 @@ from potstill.settings import WORKERS_MAX, Settings
 from potstill.supervisor import hooks, report, stopping, watching
 from potstill.supervisor.backoff import Backoff
 from potstill.supervisor.changes import carry_over, wanted_workers
-from potstill.supervisor.channel import Failed, Fault, Ready, open_channel
-from potstill.supervisor.child import Assignment, stand_alone
+from potstill.supervisor.channel import Failed, Fault, Ready
+from potstill.supervisor.child import Assignment
 from potstill.supervisor.crew import RELOAD, Member, State, draw_limits, free_number, plan
+from potstill.supervisor.forking import Closable, fork
 from potstill.supervisor.notify import Notifier
 from potstill.supervisor.porter import follow
 from potstill.supervisor.reaping import Change, reap
@@ -67,6 +68,7 @@ SIGNALS = (
 SLOTS_BESIDE_RUNNERS = 2
 # How often to look around while everything is to end.
 STOP_STEP_S = 0.25
+SHUT_STEP_S = 0.002
 TELL_EVERY_S = 1.0
 # An aborted worker writes its stacks and is gone; one that cannot even do that is killed.
 ABORT_S = 5.0
@@ -113,6 +115,7 @@ class Supervisor:
         self._wanted, self._why_wanted = wanted_workers(parts.settings)
         self._settings_before: Settings | None = None  # while a reload is going on
         self._reload_began = 0.0
+        self._inheritance = parts.inheritance  # until the old supervisor has been told
         self._successor: Successor | None = None
         self._stopping: Stopping | None = None
         self._start_failure: Failed | None = None
@@ -160,6 +163,8 @@ class Supervisor:
         if self._successor is not None and self._successor.pipe >= 0:
             poll.register(self._successor, select.POLLIN)
         until = self._look_at
+        if self._stopping is not None and self._stopping.stage is Stage.SHUT:
+            until = min(until, time.monotonic() + SHUT_STEP_S)
         if self._backoff.next_try_at > time.monotonic():
             until = min(until, self._backoff.next_try_at)
         wait_s = max(0.0, until - time.monotonic())
@@ -276,11 +281,9 @@ class Supervisor:
     # Step 3: acts
 
     def _act(self, now: float) -> Assignment | None:
+        if self._stopping is not None:
+            self._go_on_stopping(self._stopping, now)
         if self._going_down:
-            return None
-        if self._stopping is not None and now >= self._stopping.drain_at:
-            self._stopping.stage = Stage.DRAIN
-            self._press()
             return None
         step = plan(self._crew, self._wanted)
         for member in step.leave:
@@ -295,33 +298,21 @@ class Supervisor:
 
     def _fork(self, now: float) -> Assignment | None:
         """One more worker. Returns in both processes."""
-        number = free_number(self._crew)
+        parts, number = self._parts, free_number(self._crew)
         hooks.try_call("pre_fork", self._settings.pre_fork, number)
+        # What a worker must not keep. A channel of another would hide the supervisor's end from that one.
+        shed: list[Closable] = [self._mailbox, *(member.channel for member in self._crew)]
+        if self._successor is not None:
+            shed.append(self._successor)
+        if self._inheritance is not None:
+            shed.append(self._inheritance)
         stats = Stats(self._settings.threads + SLOTS_BESIDE_RUNNERS, self._board, number - 1)
-        ours, theirs = open_channel()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # or both processes would write what is in its buffer
-        # No signal for the child may come while it still has the handlers of its parent, and their pipe.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        pid = os.fork()
+        pid, channel = fork(shed)
         if pid == 0:
-            stand_alone()
-            # Or nobody would notice the supervisor's end: each of them keeps a channel of the others open.
-            for end in (ours, *(member.channel for member in self._crew)):
-                end.close()
-            if self._successor is not None:
-                self._successor.close()
-            if self._parts.inheritance is not None and not self._announced:
-                os.close(self._parts.inheritance.ready)
-            self._mailbox.close()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            parts = self._parts
             return Assignment(
-                number, self._settings, self._listeners, theirs, stats, parts.directory, parts.application
+                number, self._settings, self._listeners, channel, stats, parts.directory, parts.application
             )
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()
-        self._crew.append(Member(number, pid, ours, stats, now, *draw_limits(self._settings)))
+        self._crew.append(Member(number, pid, channel, stats, now, *draw_limits(self._settings)))
         return None
 
     def _let_go(self, member: Member, now: float) -> None:
@@ -353,8 +344,9 @@ class Supervisor:
             if self._parts.application is not None:
                 self._tell_shared_memory()
             self._notifier.ready(self._summary())
-            if self._parts.inheritance is not None:
-                self._parts.inheritance.tell_ready()
+            if self._inheritance is not None:
+                self._inheritance.tell_ready()
+                self._inheritance = None
             hooks.try_call("when_ready", self._settings.when_ready)
         elif self._settings_before is not None:
             self._settings_before = None
@@ -455,17 +447,28 @@ class Supervisor:
         self._look_at = 0.0
         self._press()
 
+    def _go_on_stopping(self, stop: Stopping, now: float) -> None:
+        """The steps that time brings, or the workers."""
+        if stop.stage is Stage.DELAY and now >= stop.drain_at:
+            stop.stage = Stage.SHUT
+            self._press()
+        accepting = any(member.stats.pulse().accepting for member in self._crew)
+        if stop.stage is Stage.SHUT and (not accepting or now >= stop.drain_at + stopping.SHUT_S):
+            stop.stage = Stage.DRAIN
+            self._press()
+
     def _press(self) -> None:
         """Give the order of the stage to all that serve; those that do not yet are just ended."""
-        assert self._stopping is not None
-        if self._stopping.stage is Stage.DELAY:
-            return  # nothing changes for workers
+        stop = self._stopping
+        if stop is None or stop.stage is Stage.DELAY:
+            return
         for member in self._crew:
-            member.kill_at = min(member.kill_at, self._stopping.kill_at)
+            member.kill_at = min(member.kill_at, stop.kill_at)
             if member.state is State.BOOTING:
                 send(member.pid, signal.SIGKILL)
         self._close_listeners()
-        self._order(self._stopping.order)
+        orders = {Stage.SHUT: Order.SHUT, Stage.DRAIN: stop.order, Stage.HURRY: Order.HURRY}
+        self._order(orders[stop.stage])
 
     def _close_listeners(self) -> None:
         """Before the workers do: who comes when the last of them has closed is refused, not left waiting."""
@@ -479,6 +482,7 @@ class Supervisor:
         """All workers have ended; the exit code."""
         if self._start_failure is None:
             hooks.try_call("on_exit", self._settings.on_exit)
+            logger.info("stopped on %s", self._stopping.cause if self._stopping else "request")
         code = 0
         if self._successor is not None and os.getpid() == 1:
             code = follow(self._successor.pid, self._mailbox)
@@ -486,7 +490,6 @@ class Supervisor:
         self._mailbox.close()
         if self._start_failure is not None:
             raise StartError(self._start_failure)
-        logger.info("stopped on %s", self._stopping.cause if self._stopping else "request")
         return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def serve_command(settings: Settings, reconfigure: Reconfigure) -> int:
     supervisor, StartError.
     """
     leaving = Leaving()
+    # Before anything is forked, so that workers share it, and while we may read what another user may not.
+    importlib.import_module("potstill.core.engine")
     if settings.umask is not None:
         os.umask(settings.umask)
     inheritance = inherit()

@@ -9,14 +9,17 @@ from enum import IntEnum
 from potstill.settings import Settings
 from potstill.worker.mailbox import Order
 
+# Closing a listener takes a worker moments; one that is stuck is not waited for.
+SHUT_S = 0.25
 # A worker ends by itself when the graceful timeout is over; this is how much later it must be gone.
 SLACK_S = 5.0
 
 
 class Stage(IntEnum):
     DELAY = 1  # connections are still accepted
-    DRAIN = 2
-    HURRY = 3
+    SHUT = 2  # until no worker accepts any more, so that a client told to go does not come back to the next
+    DRAIN = 3
+    HURRY = 4
 
 
 @dataclass
@@ -25,7 +28,7 @@ class Stopping:
 
     cause: str
     stage: Stage
-    order: Order
+    order: Order  # for the stage DRAIN
     drain_at: float  # when the listeners are to be closed
     until: float  # when everybody should be gone
 
@@ -37,10 +40,10 @@ class Stopping:
     def advance(self, now: float, graceful_timeout_s: float) -> None:
         """Another signal has come: on to the next stage."""
         if self.stage is Stage.DELAY:
-            self.stage = Stage.DRAIN
+            self.stage = Stage.SHUT
             self.drain_at, self.until = now, now + graceful_timeout_s
         else:
-            self.stage, self.order, self.until = Stage.HURRY, Order.HURRY, now
+            self.stage, self.until = Stage.HURRY, now
 
 
 def begin(number: int, settings: Settings, now: float) -> Stopping:
@@ -49,7 +52,7 @@ def begin(number: int, settings: Settings, now: float) -> Stopping:
     drain_at = now + settings.drain_delay if delayed else now
     return Stopping(
         signal.Signals(number).name,
-        Stage.DELAY if delayed else Stage.DRAIN,
+        Stage.DELAY if delayed else Stage.SHUT,
         Order.STOP,
         drain_at,
         drain_at + settings.graceful_timeout,

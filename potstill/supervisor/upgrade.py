@@ -37,7 +37,10 @@ class Inheritance(msgspec.Struct, frozen=True):
         """Say that the new supervisor serves."""
         with suppress(OSError):  # the old one is gone, so it need not be told
             os.write(self.ready, READY)
-            os.close(self.ready)
+        self.close()
+
+    def close(self) -> None:
+        os.close(self.ready)
 
 
 def inherit(environ: MutableMapping[str, str] = os.environ) -> Inheritance | None:

@@ -39,12 +39,13 @@ class Order(IntEnum):
     """What a supervisor tells a worker; beyond the numbers of all signals."""
 
     STOP = 128  # as a signal does
-    HURRY = 129  # what is left is cut
-    LEAVE = 130  # another worker has taken its place
-    ANSWER = 131  # give a sign of life
-    TELL = 132  # say what is in flight
-    REOPEN = 133  # the log files
-    ORPHANED = 134  # the supervisor is gone
+    SHUT = 129  # take no new connections
+    HURRY = 130  # what is left is cut
+    LEAVE = 131  # another worker has taken its place
+    ANSWER = 132  # give a sign of life
+    TELL = 133  # say what is in flight
+    REOPEN = 134  # the log files
+    ORPHANED = 135  # the supervisor is gone
 
 
 # More unread notes than this are not kept apart: they all say the same.

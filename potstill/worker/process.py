@@ -64,6 +64,8 @@ class Engine(Protocol):
     @property
     def stats(self) -> Stats: ...
 
+    def shut(self, close: bool = False) -> None: ...
+
     def drain(self, dismiss: bool = True) -> None: ...
 
     def wait_drained(self, timeout_s: float) -> bool: ...
@@ -188,8 +190,15 @@ class Worker:
 
         Without `dismiss` idle connections are left for another request each, until a second call.
         """
+        self.shut()  # first: whoever is told to close comes back at once
         self._engine.drain(dismiss)
-        # A client that comes now is refused by the kernel and can go elsewhere, instead of waiting here.
+
+    def shut(self) -> None:
+        """Take no new connections; nothing changes for those that there are. Idempotent."""
+        # A client that comes later is refused by the kernel and can go elsewhere, instead of waiting here.
+        for listener in self._listeners:
+            listener.remove_file()
+        self._engine.shut(close=bool(self._listeners))
         for listener in self._listeners:
             listener.close()
 
@@ -204,6 +213,8 @@ class Worker:
         for note in self._mailbox.wait(timeout_s):
             if note == Order.ANSWER:
                 self._engine.stats.answer()
+            elif note == Order.SHUT:
+                self.shut()
             elif note in (Order.TELL, signal.SIGQUIT):
                 left = self._engine.statistics()
                 logger.warning("%s", report(left, self._engine.stats, self._threads))

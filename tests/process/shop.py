@@ -36,9 +36,11 @@ def serving(here: Path, *options: str, workers: int = 2, **environment: str) -> 
     arguments = ["-m", "potstill", "shop:app", "--bind", "127.0.0.1:0", "--workers", str(workers), *options]
     with running(arguments, here, **environment) as server:
         assert server.urls
-        yield server
-        if server.process.poll() is None:
-            assert stopped(server) == 0
+        try:
+            yield server
+        finally:
+            if server.process.poll() is None:
+                assert stopped(server) == 0
 
 
 def workers_of(server: Running) -> list[int]:

@@ -39,7 +39,8 @@ def seated(*loads: int) -> list[Stats]:
         (5, [5, 5], False, False),
         (100, [0], True, True),
         (12, [0], True, True),
-        (8, [0], True, False),  # a few connections above the mean are chance
+        (2, [0], True, False),  # one connection and its request
+        (3, [0], True, True),
         (110, [100, 100], True, False),  # and so is a quarter
         (170, [100, 100], True, True),
         (0, [100, 100], False, False),

@@ -36,6 +36,8 @@ class FakeEngine:
     calls: list[str] = field(default_factory=list)
     now: Statistics = field(default_factory=Statistics)
     on_drain: Callable[[], object] = lambda: None
+    on_shut: Callable[[], object] = lambda: None
+    is_shut: bool = False
     on_wait: Callable[[], object] = lambda: None
     stuck: bool = False
     stats: Stats = field(default_factory=lambda: Stats(1))
@@ -47,6 +49,12 @@ class FakeEngine:
     def _run(self) -> None:
         """As long as a stuck application would."""
         self.release.wait(WAIT_S)
+
+    def shut(self, close: bool = False) -> None:
+        if not self.is_shut:
+            self.is_shut = True
+            self.calls.append("shut")
+            self.on_shut()
 
     def drain(self, dismiss: bool = True) -> None:
         if dismiss:
@@ -102,7 +110,7 @@ def test_a_signal_drains_and_serving_ends(
     worker = started(engine)
     signalling(number)()
     ending = worker.serve()
-    assert engine.calls == ["start", "drain", "stop"]
+    assert engine.calls == ["start", "shut", "drain", "stop"]
     assert (ending.complete, ending.at_once, ending.stuck) == (True, False, ())
     assert 0 < ending.time_left_s <= WAIT_S
     assert caplog.messages == [f"stopped on {number.name}: every response has left"]
@@ -130,12 +138,12 @@ def test_listeners_are_closed_after_the_engine_has_let_go(engine: FakeEngine) ->
     """A client that comes later is refused instead of waiting for nobody."""
     listener = Listener(socket.create_server(("127.0.0.1", 0)))
     address = listener.socket.getsockname()
-    engine.on_drain = lambda: engine.calls.append(f"open: {listener.socket.fileno() >= 0}")
+    engine.on_shut = lambda: engine.calls.append(f"open: {listener.socket.fileno() >= 0}")
     engine.last_response_leaves.set()
     worker = started(engine, listener)
     worker.ask_to_stop()
     worker.serve()
-    assert engine.calls == ["start", "drain", "open: True", "stop"]
+    assert engine.calls == ["start", "shut", "open: True", "drain", "stop"]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, timeout=WAIT_S)
 
