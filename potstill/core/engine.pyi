@@ -1,41 +1,16 @@
 """The engine: one thread more than there are runner seats, all with the same life."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from potstill.core.options import Options
+from potstill.core.report import EngineStatistics as EngineStatistics
+from potstill.core.report import InFlight
 from potstill.core.stats import Stats
 
-@dataclass(frozen=True, slots=True)
-class EngineStatistics:
-    """What an engine is doing at one moment. The numbers are read one after the other, while it works."""
-
-    connections: int
-    """Open now."""
-    accepted: int
-    """Since the start."""
-    requests: int
-    """Exchanges ended since the start, whatever their fate; refused requests are not among them."""
-    failures: int
-    """Exceptions that the application did not catch."""
-    in_application: int
-    """Threads inside the application."""
-    running: int
-    """Runner seats taken, `Options.threads` at the most."""
-    awake: int
-    """Threads that are not parked."""
-    target: int
-    """How many threads may be awake, 1 to `Options.threads` + 1; learnt from what the application does."""
-    ready: int
-    """Connections with news that no thread has looked at."""
-    backlog: int
-    """Whole requests waiting for a runner seat."""
-    octets_received: int
-    octets_sent: int
-    """Of connections that have ended."""
-    refused: dict[str, int]
-    """Slug of the rule that a request broke → how many did."""
+def slots_of(options: Options) -> int:
+    """In how many slots of a `Stats` an engine counts that has these options."""
 
 class Engine:
     """Serves `application` on `listeners` until it is drained and stopped.
@@ -48,8 +23,8 @@ class Engine:
         listeners: bound and listening stream sockets. They become non-blocking and stay the caller's, who
             closes them after `stop`.
         options: plain values; nothing is checked here.
-        stats: where to count, made before the fork so that a parent may read it, with two slots more than
-            there are runners; None: in memory of its own.
+        stats: where to count, made before the fork so that a parent may read it, with `slots_of(options)`
+            slots; None: in memory of its own.
 
     Raises OSError when the kernel refuses a poller, ValueError when `stats` has another number of slots.
     """
@@ -70,6 +45,9 @@ class Engine:
 
         Raises RuntimeError when called twice, OSError when a listener cannot be watched.
         """
+
+    retiring: bool
+    """It will drain before long, and says so to who asks whether it is ready; nothing else changes."""
 
     def shut(self, close: bool = False) -> None:
         """Take in who waits already, and accept no more; answers do not change. Idempotent.
@@ -101,3 +79,10 @@ class Engine:
 
     def advance_clock(self, seconds: float) -> None:
         """For tests: let so much time pass for every deadline of every connection."""
+
+    def in_flight(self) -> list[InFlight]:
+        """The requests that are in the application now, the oldest first."""
+
+    @property
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """Its threads that have not ended, those that have left their seats among them."""

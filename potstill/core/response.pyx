@@ -17,6 +17,7 @@ raise.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
 
 from potstill.core.answer cimport answer_render
 from potstill.core.poll cimport clock_ns, wait_writable
@@ -25,11 +26,15 @@ from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
 
 import io
+import logging
 import os
 import stat
 import sys
 import traceback
 from http import HTTPStatus
+
+cdef extern from "Python.h":
+    int PyThreadState_SetAsyncExc(unsigned long thread, PyObject *exception)
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
@@ -44,9 +49,12 @@ cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for 
 cdef class ResponseOptions:
     """What is the same for every answer of an engine."""
 
-    def __cinit__(self, str server_header, long long memory_max, double write_timeout_s, long long min_rate, log):
+    def __cinit__(self, str server_header, long long memory_max, long long spool_max, spool_dir,
+                  double write_timeout_s, long long min_rate, log):
         self.server_line = f"Server: {server_header}\r\n".encode("latin-1") if server_header else b""
         self.memory_max = memory_max
+        self.spool_max = spool_max
+        self.spool_dir = spool_dir
         self.write_timeout_ns = <long long>(write_timeout_s * 1e9)
         self.min_rate = min_rate
         self.log = log
@@ -119,6 +127,8 @@ cdef class Exchange:
         """The output buffer is the runner's: nobody else may write to it, then or later."""
         if self.workspace is None:
             raise RuntimeError(f"{what} was called after its request had ended")
+        if self.over:
+            raise self.interruption(f"{what} was called after its request had been ended")
         if self.thread != PyThread_get_thread_ident():
             raise RuntimeError(f"{what} was called from another thread than the one that called the application")
         return 0
@@ -139,14 +149,22 @@ cdef class Exchange:
             self.cut = True            # the report itself failed; there is nobody left to tell
         self.transport.more = False    # what failed on the way may have left it
         self.workspace = None
+        if self.interruption is not None:
+            PyThreadState_SetAsyncExc(self.thread, NULL)       # it must not arrive in the next request
 
     cdef int _call(self, object application) except -1:
-        result = application(self.environ, self)
+        try:
+            result = application(self.environ, self)
+        except StopIteration:
+            if self.taken is None:
+                raise
+            return 0                   # how the users of gunicorn.socket say that all is done
         if self.options.in_child:
             self._leave_child(None)
         try:
-            self._send_result(result)
-            self._finish()
+            if self.taken is None and not self.over:
+                self._send_result(result)
+                self._finish()
         except BaseException:
             self._fail()
         finally:
@@ -199,7 +217,7 @@ cdef class Exchange:
             self._send_body(chunk, total)
             if transport.more:
                 store(&self.workspace.counters.corked_fd, transport.fd + 1)
-            if self.transport.lost or self.overrun:
+            if self.transport.lost or self.overrun or self.over:
                 break
             if self.head_sent and self.framing == FRAMED_NONE:
                 break                  # HEAD, 204, 304: what would follow goes nowhere
@@ -251,6 +269,8 @@ cdef class Exchange:
         cdef bint chunked
         if self.options.in_child:
             self._leave_child(None)
+        if self.over:
+            return 0
         if not isinstance(chunk, bytes):
             raise TypeError(_not_bytes(chunk))
         if not self.started:
@@ -280,8 +300,22 @@ cdef class Exchange:
             self.transport.send_pieces(workspace.output, workspace.output_size, chunk, data, size,
                                        b"\r\n", 2 if chunked else 0)
             workspace.output_size = 0
-        if self.transport.queued > self.options.memory_max:
+        if self.transport.held > self.options.memory_max:
+            self._make_room()
+        return 0
+
+    cdef int _make_room(self) except -1:
+        """More waits for the client than may be kept in memory: it goes to disk, as far as that may."""
+        cdef Transport transport = self.transport
+        transport.flush()              # it may have taken some meanwhile, or have left
+        if transport.held > self.options.memory_max and transport.spooled >= self.options.spool_max:
             self._wait_for_client()
+        if transport.held <= self.options.memory_max or self.options.spool_max == 0 or transport.lost:
+            return 0
+        try:
+            transport.spill(self.options.spool_dir)
+        except OSError as error:
+            self._give_client_up(logging.ERROR, f"cannot spool its response: {error}")
         return 0
 
     cdef int _flush_output(self) except -1:
@@ -292,6 +326,7 @@ cdef class Exchange:
 
     cdef int _wait_for_client(self) except -1:
         """The client is behind by more than may be kept for it: wait, under the write timeout and the minimum rate."""
+        cdef long long enough = self.options.spool_max // 2
         cdef Transport transport = self.transport
         cdef long long begun = self.workspace.read_clock()
         cdef long long sent_before = transport.sent
@@ -299,7 +334,8 @@ cdef class Exchange:
         cdef long long progress = begun
         cdef long long now
         cdef int fd = transport.fd
-        while transport.queued > self.options.memory_max // 2 and not transport.lost:
+        while transport.held > self.options.memory_max // 2 and transport.spooled >= enough \
+                and not transport.lost and not self.over:
             with nogil:
                 wait_writable(fd, 1000)
             transport.flush()
@@ -308,17 +344,17 @@ cdef class Exchange:
                 sent = transport.sent
                 progress = now
             if now - progress > self.options.write_timeout_ns:
-                self._give_client_up("no octet of the response was taken within --write-timeout")
+                self._give_client_up(logging.INFO, "no octet of the response was taken within --write-timeout")
             if now - begun > RATE_GRACE_NS and (sent - sent_before) < self.options.min_rate * (now - begun) // 10**9:
-                self._give_client_up("the response is taken at less than --min-rate")
+                self._give_client_up(logging.INFO, "the response is taken at less than --min-rate")
         return 0
 
-    cdef void _give_client_up(self, str why) noexcept:
+    cdef void _give_client_up(self, int level, str why) noexcept:
         """Nothing more goes out, and the application is asked for no more."""
         self.cut = True
         self.transport.lose()
         try:
-            self.options.log.info("closed %s: %s", peer_name(self.remote_addr, self.remote_port), why)
+            self.options.log.log(level, "closed %s: %s", peer_name(self.remote_addr, self.remote_port), why)
         except BaseException:
             pass                       # as in _report
 
@@ -348,7 +384,7 @@ cdef class Exchange:
         else:
             self.framing = FRAMED_CLOSE
             self.keep_alive = False
-        if self.options.draining or self.answer.close or self.answer.code < 200:
+        if self.options.draining or self.answer.close or self.answer.code < 200 or self.body_open:
             self.keep_alive = False
         if not self.keep_alive:
             workspace.put(b"Connection: close\r\n", 19)
@@ -365,8 +401,13 @@ cdef class Exchange:
             raise AssertionError("the application returned without calling start_response")
         if not self.head_sent:
             self._begin(0)
+        if self.over:
+            return 0
         if self.framing == FRAMED_CHUNKED:
-            self.workspace.put(b"0\r\n\r\n", 5)
+            self.workspace.put(b"0\r\n", 3)
+            if self.last_fields is not None:
+                self.workspace.put(PyBytes_AS_STRING(self.last_fields), PyBytes_GET_SIZE(self.last_fields))
+            self.workspace.put(b"\r\n", 2)
         self._flush_output()
         if self.framing != FRAMED_LENGTH or self.transport.lost:
             return 0
@@ -391,8 +432,13 @@ cdef class Exchange:
         """An exception has come out of the application: a 500 where nothing has left yet, else a cut connection."""
         if self.options.in_child:
             self._leave_child(sys.exception())
+        if self.interruption is not None and isinstance(sys.exception(), self.interruption):
+            PyThreadState_SetAsyncExc(self.thread, NULL)
+            return                     # all was said and done when it was raised
         self._report("exception in", sys.exception())
         add(&self.workspace.counters.failures, 1)
+        if self.over or self.taken is not None:
+            return
         if self.head_sent:
             if self.framing != FRAMED_LENGTH or self.body_sent < self.answer.declared:
                 self.cut = True
@@ -408,6 +454,23 @@ cdef class Exchange:
                 self._flush_output()
         except BaseException:
             self.cut = True
+
+    cdef int answer_late(self, Workspace workspace, bytes body) except -1:
+        """504 from another thread, while the runner is inside the application and nothing has left yet."""
+        cdef Workspace own = self.workspace
+        cdef bint started = self.started
+        self.keep_alive = False
+        answer_render(&self.answer, workspace, "504 Gateway Timeout", [("Content-Type", "text/plain; charset=utf-8")])
+        self.workspace = workspace
+        try:
+            self.started = True
+            self._send_body(body, PyBytes_GET_SIZE(body))
+            self._flush_output()
+        finally:
+            self.workspace = own
+            self.started = started
+            self.over = True
+        return 0
 
     cdef void _leave_child(self, object error) noexcept:
         """A process that the application forked has come back from the view: it ends, as it would by itself.

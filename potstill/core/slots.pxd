@@ -16,9 +16,10 @@ cdef enum:
     LIST_WRITE = 3
     LIST_LINGER = 4
     LIST_RETRY = 5                     # listeners that could not accept
-    LIST_DEFER = 6                     # listeners whose clients another worker should take
-    LISTS = 7
-    LIST_NONE = 7
+    LIST_QUEUE = 6                     # whole requests in the backlog, where there is a --queue-timeout
+    LIST_DEFER = 7                     # listeners whose clients another worker should take
+    LISTS = 8
+    LIST_NONE = 8
 
 cdef enum:
     PACE_QUICK = 0
@@ -35,6 +36,7 @@ cdef struct slot_t:
     bint listener
     bint registered                    # with the poller
     bint busy                          # some thread, or a queue, has it; all others leave notes
+    bint heard                         # its running request wants to know when the client leaves
     int pace                           # PACE_*: how long its requests take, of late
     int calls                          # of the application, as far as the average needs to know
     long long cost_ns                  # … so long, on a moving average
@@ -42,7 +44,7 @@ cdef struct slot_t:
     unsigned int again                 # what came while it was busy
     int list                           # LIST_*
     long long deadline_ns
-    long long queued_ns                # when it joined the queue that it is in
+    long long queued_ns                # when what it waits with was noticed
     slot_t *before                     # in its deadline list
     slot_t *after
     slot_t *next                       # in a queue, or in the list of free slots
@@ -82,3 +84,4 @@ cdef slot_t *queue_pop(queue_t *queue) noexcept nogil
 
 cdef void line_push(line_t *line, slot_t *slot) noexcept nogil
 cdef slot_t *line_pop(line_t *line) noexcept nogil
+cdef bint line_drop(line_t *line, slot_t *slot) noexcept nogil

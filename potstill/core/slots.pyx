@@ -31,7 +31,7 @@ cdef slot_t *slab_take(slab_t *slab) noexcept nogil:
     slot.next = NULL
     slot.generation += 1
     slot.in_use = True
-    slot.listener = slot.registered = slot.busy = False
+    slot.listener = slot.registered = slot.busy = slot.heard = False
     slot.pace = PACE_NEW
     slot.notes = slot.again = 0
     slot.calls = 0
@@ -136,6 +136,15 @@ cdef slot_t *line_pop(line_t *line) noexcept nogil:
             line.spent_ns[i] = line.spent_ns[which]    # nobody saves up, or owes, what nobody else was waiting for
     line.count -= 1
     return queue_pop(&line.queues[which])
+
+
+cdef bint line_drop(line_t *line, slot_t *slot) noexcept nogil:
+    """Take out a slot that has waited the longest of its pace; False where it has not."""
+    if line.queues[slot.pace].first != slot:
+        return False
+    queue_pop(&line.queues[slot.pace])
+    line.count -= 1
+    return True
 
 
 cdef void line_push(line_t *line, slot_t *slot) noexcept nogil:

@@ -73,9 +73,6 @@ class Stats:
     def in_application(self) -> int:
         """How many threads are inside the application now."""
 
-    def in_flight(self) -> dict[int, float]:
-        """The threads inside the application: the kernel's number of each → seconds since it entered."""
-
 def count(
     stats: Stats,
     thread: int,

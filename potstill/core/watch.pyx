@@ -22,6 +22,7 @@ from potstill.core.schedule cimport (
     pthread_mutex_t,
     schedule_clock,
     schedule_first_deadline,
+    schedule_inspect,
     schedule_t,
     schedule_wake_one,
 )
@@ -44,6 +45,7 @@ cdef enum:
     STAT_BYTES = 128                   # the state is among the first: number, name of 15 bytes, state
     CALM_TICKS = 1000                  # without need, one thread fewer
 
+cdef long long INSPECTION_NS = 100_000_000        # requests older than that are looked at so often
 cdef long long TICK_NS = 1_000_000                # of the watch
 cdef long long WINDOW_NS = 20_000_000
 
@@ -54,6 +56,7 @@ cdef struct watch_t:
     int idle_ticks, stuck_ticks, calm_ticks
     int waiting_ticks, computing_ticks # of this window: work waited; and a runner was computing meanwhile
     int ticks                          # of this window
+    long long inspected_ns
 
 
 cdef void watch_wake(schedule_t *schedule) noexcept nogil:
@@ -115,11 +118,27 @@ cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     if schedule.seat != NULL:
         store(&schedule.seat.beat_ns, clock_ns())
     _push_blocks(schedule)
+    if working:
+        _send_inspector(schedule, watch)
     _judge_tick(schedule, watch, _work_waits(schedule), working, working and _computing(schedule))
     if clock_ns() - watch.window_ns >= WINDOW_NS:
         _judge_window(schedule, watch, (process_cpu_ns() - watch.window_cpu_ns) * 100
                       // (clock_ns() - watch.window_ns))
         _open_window(schedule, watch)
+
+
+cdef void _send_inspector(schedule_t *schedule, watch_t *watch) noexcept nogil:
+    """Some request has been in the application for long: its deadline may have passed."""
+    cdef long long since
+    cdef int i
+    if clock_ns() - watch.inspected_ns < INSPECTION_NS:
+        return
+    for i in range(schedule.threads):
+        since = load(&schedule.counters[i].application_since_ns)
+        if since and schedule_clock(schedule) - since >= INSPECTION_NS:
+            watch.inspected_ns = clock_ns()
+            schedule_inspect(schedule)
+            return
 
 
 cdef void _push_blocks(schedule_t *schedule) noexcept nogil:

@@ -4,7 +4,7 @@
 of value it takes, what it does, whether a reload may change it, and what other servers call it. The command
 line, `--help`, `--print-config`, the POTSTILL_* variables, docs/settings.md and the keywords of `serve()` are
 derived from that table through `OPTIONS`; nothing about an option is said a second time. `kinds.py` has the
-kinds of values, `processes.py` the rows that are about processes.
+kinds of values, `processes.py` the rows about processes, `requests.py` those about what a request may take.
 """
 
 from __future__ import annotations

@@ -283,3 +283,18 @@ class Reference:
 
     def show(self, value: str) -> str:
         return value or "none"
+
+
+@dataclass(frozen=True)
+class Path:
+    """The path of a request, from its slash; empty: none."""
+
+    metavar: str = "PATH"
+
+    def read(self, given: object) -> str:
+        if isinstance(given, str) and re.fullmatch(r"(/[\x21\x22\x24-\x3e\x40-\x7e]*)?", given):
+            return given
+        raise ValueError("a path that begins with a slash, like /-/ready")
+
+    def show(self, value: str) -> str:
+        return value or "none"

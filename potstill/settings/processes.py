@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
-
 from potstill.settings.about import HOOKS, LISTENING, PROCESS, RUNNING, WORKERS, About
 from potstill.settings.kinds import DAY_S, Duration, Mode, Paths, Reference, Share, Switch, Text, Whole
+from potstill.settings.requests import RequestSettings
 
 # More processes than that on one machine are a mistake, and the shared memory has a place for each.
 WORKERS_MAX = 256
 MONTH_S = 30 * DAY_S
 
 
-class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of `potstill.settings.Settings`."""
+class ProcessSettings(RequestSettings, frozen=True, kw_only=True):
+    """Rows of `potstill.settings.Settings`, after those about requests: a struct has one base."""
 
     workers: Annotated[
         int | None,

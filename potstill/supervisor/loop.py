@@ -29,7 +29,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from potstill.assemble import engine_options
 from potstill.config import ConfigurationError
+from potstill.core.engine import slots_of
 from potstill.core.stats import Board, Stats
 from potstill.net.bind import Listener
 from potstill.settings import WORKERS_MAX, Settings
@@ -64,8 +66,6 @@ SIGNALS = (
     signal.SIGTTOU,
     signal.SIGCHLD,
 )
-# An engine counts in so many slots more than it has runners.
-SLOTS_BESIDE_RUNNERS = 2
 # How often to look around while everything is to end.
 STOP_STEP_S = 0.25
 SHUT_STEP_S = 0.002
@@ -306,7 +306,7 @@ class Supervisor:
             shed.append(self._successor)
         if self._inheritance is not None:
             shed.append(self._inheritance)
-        stats = Stats(self._settings.threads + SLOTS_BESIDE_RUNNERS, self._board, number - 1)
+        stats = Stats(slots_of(engine_options(self._settings)), self._board, number - 1)
         pid, channel = fork(shed)
         if pid == 0:
             return Assignment(
@@ -460,7 +460,10 @@ class Supervisor:
     def _press(self) -> None:
         """Give the order of the stage to all that serve; those that do not yet are just ended."""
         stop = self._stopping
-        if stop is None or stop.stage is Stage.DELAY:
+        if stop is None:
+            return
+        if stop.stage is Stage.DELAY:
+            self._order(Order.RETIRE)
             return
         for member in self._crew:
             member.kill_at = min(member.kill_at, stop.kill_at)

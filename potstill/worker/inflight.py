@@ -24,12 +24,11 @@ class Statistics(Protocol):
     def in_application(self) -> int: ...
 
 
-class Stats(Protocol):
-    """What is used of `potstill.core.stats.Stats` here."""
+class Request(Protocol):
+    """What is used of `potstill.core.report.InFlight` here; its text is a line."""
 
-    def in_flight(self) -> dict[int, float]: ...
-
-    def answer(self) -> None: ...
+    @property
+    def stack(self) -> str: ...
 
 
 def exchanges(left: Statistics) -> str:
@@ -38,15 +37,11 @@ def exchanges(left: Statistics) -> str:
     return f"{left.connections} exchange{plural} ({left.in_application} in the application)"
 
 
-def report(left: Statistics, stats: Stats, threads: Sequence[threading.Thread]) -> str:
-    """How much is in flight, and the stack of each thread that is inside the application."""
-    seconds = stats.in_flight()
+def report(left: Statistics, requests: Sequence[Request]) -> str:
+    """How much is in flight, and each request inside the application with the stack of its thread."""
     plural = "" if left.connections == 1 else "s"
     lines = [f"in flight: {left.connections} connection{plural}, {left.in_application} in the application"]
-    for thread in threads:
-        if thread.native_id in seconds:
-            lines.append(f"{thread.name}, {seconds[thread.native_id]:.1f} s in the application:")
-            lines.append(stack_of(thread))
+    lines += [f"{request}\n{request.stack.rstrip()}" for request in requests]
     return "\n".join(lines)
 
 

@@ -41,11 +41,12 @@ class Order(IntEnum):
     STOP = 128  # as a signal does
     SHUT = 129  # take no new connections
     HURRY = 130  # what is left is cut
-    LEAVE = 131  # another worker has taken its place
-    ANSWER = 132  # give a sign of life
-    TELL = 133  # say what is in flight
-    REOPEN = 134  # the log files
-    ORPHANED = 135  # the supervisor is gone
+    RETIRE = 131  # say that it is not ready any more, and go on
+    LEAVE = 132  # another worker has taken its place
+    ANSWER = 133  # give a sign of life
+    TELL = 134  # say what is in flight
+    REOPEN = 135  # the log files
+    ORPHANED = 136  # the supervisor is gone
 
 
 # More unread notes than this are not kept apart: they all say the same.

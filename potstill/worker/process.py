@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from potstill.net.bind import Listener
-from potstill.worker.inflight import Statistics, Stats, exchanges, place_of, report, stack_of
+from potstill.worker.inflight import Request, Statistics, exchanges, place_of, report, stack_of
 from potstill.worker.mailbox import STOP_SIGNALS, Mailbox, Order, SignalHandler
 
 if TYPE_CHECKING:
@@ -56,8 +56,18 @@ REASONS = {
 }
 
 
+class Stats(Protocol):
+    """What is used of `potstill.core.stats.Stats` here."""
+
+    def answer(self) -> None: ...
+
+
 class Engine(Protocol):
     """What is used of `potstill.core.engine.Engine` here."""
+
+    retiring: bool
+
+    def in_flight(self) -> Sequence[Request]: ...
 
     def start(self) -> None: ...
 
@@ -213,11 +223,12 @@ class Worker:
         for note in self._mailbox.wait(timeout_s):
             if note == Order.ANSWER:
                 self._engine.stats.answer()
+            elif note == Order.RETIRE:
+                self._engine.retiring = True
             elif note == Order.SHUT:
                 self.shut()
             elif note in (Order.TELL, signal.SIGQUIT):
-                left = self._engine.statistics()
-                logger.warning("%s", report(left, self._engine.stats, self._threads))
+                logger.warning("%s", report(self._engine.statistics(), self._engine.in_flight()))
             elif note not in (signal.SIGUSR1, Order.REOPEN):  # there is no log file to open again
                 # To a worker its supervisor and a `kill` of the whole control group say the same.
                 ending.append(Order.STOP if self._supervised and note == signal.SIGTERM else note)
@@ -251,6 +262,7 @@ class Worker:
 
     def _linger(self, cause: str, further: list[int]) -> list[int]:
         """Go on accepting until the delay is over or a further note comes; the notes after that one."""
+        self._engine.retiring = True
         until = time.monotonic() + self._patience.drain_delay_s
         delay_s = self._patience.drain_delay_s
         logger.info("stopping on %s: accepting for another %g s", cause, delay_s)

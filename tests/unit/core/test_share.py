@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from potstill.core.engine import Engine
+from potstill.core.engine import Engine, slots_of
 from potstill.core.share import judged
 from potstill.core.stats import Board, Stats
 from tests.support.engine import StartResponse, options
@@ -74,7 +74,7 @@ def engines(count: int) -> Iterator[tuple[socket.socket, list[Engine]]]:
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
         made = [
-            Engine(hello, [listener], OPTIONS, Stats(OPTIONS.threads + 2, board, number))
+            Engine(hello, [listener], OPTIONS, Stats(slots_of(OPTIONS), board, number))
             for number in range(count)
         ]
         for engine in made:
@@ -98,11 +98,11 @@ def test_connections_spread_evenly() -> None:
 def test_nobody_waits_for_a_worker_that_takes_nobody() -> None:
     """Where the others are gone without a word, the one that is left takes all, however much it carries."""
     board = Board(2)
-    dead = Stats(OPTIONS.threads + 2, board, 1)
+    dead = Stats(slots_of(OPTIONS), board, 1)
     dead.accept(True)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
-        engine = Engine(hello, [listener], OPTIONS, Stats(OPTIONS.threads + 2, board, 0))
+        engine = Engine(hello, [listener], OPTIONS, Stats(slots_of(OPTIONS), board, 0))
         engine.start()
         stack.callback(engine.stop)
         for _ in range(30):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from potstill.core.report import InFlight
 from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.worker.mailbox import STOP_SIGNALS
@@ -40,6 +41,7 @@ class FakeEngine:
     is_shut: bool = False
     on_wait: Callable[[], object] = lambda: None
     stuck: bool = False
+    retiring: bool = False
     stats: Stats = field(default_factory=lambda: Stats(1))
 
     def start(self) -> None:
@@ -72,6 +74,9 @@ class FakeEngine:
             for thread in threading.enumerate():
                 if thread.name == "potstill-0":
                     thread.join(timeout_s)
+
+    def in_flight(self) -> list[InFlight]:
+        return []
 
     def statistics(self) -> Statistics:
         return self.now
