@@ -196,7 +196,7 @@ def test_what_is_in_flight_is_printed(tmp_path: Path) -> None:
             server.log.wait_for("2 workers, 2 wanted")
             server.log.wait_for(r"worker 1 \(pid \d+\): ready, \d+ s old, \d+ requests, \d connection")
             server.log.wait_for("in flight: 1 connection, 1 in the application")
-            server.log.wait_for(r"potstill-\d, \d+\.\d s in the application:")
+            server.log.wait_for(r"GET /door from 127\.0\.0\.1:\d+, .* s in the application")
             server.log.wait_for(r'File ".*/shop\.py", line 7, in app')
         client.close()
 
