@@ -256,9 +256,11 @@ class Paths:
 
     def read(self, given: object) -> tuple[str, ...]:
         """A string may hold several, separated by commas."""
-        parts = [part for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+        if given in ("", "none"):
+            return ()
+        parts = given.split(",") if isinstance(given, str) else given
         if isinstance(parts, (list, tuple)) and all(isinstance(part, str) for part in parts):
-            paths = tuple(part.strip() for part in parts)
+            paths = tuple(part.strip(" ") for part in parts)
             if all(re.fullmatch(r"/[\x21-\x7e]*", path) for path in paths):
                 return paths
         raise ValueError("one or more paths, each beginning with a slash, like /health")
@@ -275,10 +277,10 @@ class Reference:
 
     def read(self, given: object) -> str:
         if isinstance(given, str):
-            parts = given.strip().split(":")
+            parts = given.strip(" ").split(":")
             names = [name for part in parts for name in part.split(".")]
-            if not given.strip() or len(parts) == 2 and all(name.isidentifier() for name in names):
-                return given.strip()
+            if not given or len(parts) == 2 and all(name.isidentifier() for name in names):
+                return given.strip(" ")
         raise ValueError("module:function, like shop.hooks:open_pool")
 
     def show(self, value: str) -> str:

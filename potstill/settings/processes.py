@@ -20,7 +20,7 @@ class ProcessSettings(RequestSettings, frozen=True, kw_only=True):
         int | None,
         About(
             WORKERS,
-            Whole(1, WORKERS_MAX, {"none": 0, "auto": None}),
+            Whole(0, WORKERS_MAX, {"none": 0, "auto": None}),
             "Processes that serve, under a supervisor; auto: as many as its share of processors and "
             "memory is good for; none: one process that serves, without a supervisor.",
             peers=("gunicorn: workers", "granian: workers", "uwsgi: processes"),

@@ -92,5 +92,5 @@ def prepare(assignment: Assignment) -> Worker:
     worker = make_worker(application, assignment.listeners, options, patience, stats=assignment.stats)
     worker.obey(assignment.channel.fileno())
     worker.start(signals=(signal.SIGTERM,))
-    hooks.call(settings.worker_ready, number)
+    hooks.try_call("worker_ready", settings.worker_ready, number)  # it serves already
     return worker

@@ -1,4 +1,4 @@
-"""What may be used of a machine, laid out in files; the formats are those of cgroups(7) and the kernel's docs."""
+"""What may be used of a machine, laid out in files as cgroups(7) and the kernel describe them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of workers, and the next step to what is wanted: each row is a moment in the life of a supervisor."""
+"""The table of workers, and the next step to what is wanted: each row is a moment of a supervisor."""
 
 from __future__ import annotations
 
