@@ -20,6 +20,7 @@ TESTED_AS = {
     "potstill/__init__.py": "library",
     "potstill/__main__.py": "cli",
     "potstill/core/options.py": "assemble",
+    "potstill/settings/about.py": "settings",
     "potstill/core/by_hand.pyx": "schedule",
 }
 
