@@ -1,9 +1,9 @@
 """Who is measured: one table, with the command of each server and what its line of options was chosen for.
 
 The same for all: one process that serves (or as few as the server knows how to have; two where a scenario
-asks for them), 8 threads where it has threads, a backlog of 2,048, keep-alive for at least 75 s and without a
-limit of requests, no access log, plain HTTP/1.1 on a loopback port, and as many connections as the scenario of
-10,000 needs.
+asks for them), 8 threads where it has threads, a backlog of 2,048, keep-alive for at least 75 s, no limit of
+requests, no access log, plain HTTP/1.1 on a loopback port, and as many connections as the scenario of 10,000
+needs.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ def _potstill(launch: Launch) -> list[str]:
 
 def _granian(launch: Launch) -> list[str]:
     options = f"--interface wsgi --http 1 --workers {launch.workers} --blocking-threads {THREADS}"
-    limits = f"--backlog {BACKLOG} --backpressure {CONNECTIONS_MAX} --no-ws --no-access-log --log-level warning"
+    limits = (
+        f"--backlog {BACKLOG} --backpressure {CONNECTIONS_MAX} --no-ws --no-access-log --log-level warning"
+    )
     where = ["--host", HOST, "--port", str(launch.port)]
     return _module("granian", launch.application, *where, *options.split(), *limits.split())
 

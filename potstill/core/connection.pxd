@@ -40,6 +40,7 @@ cdef class Connection:
     cdef long long phase_octets        # received or sent when the phase's rate began to count
     cdef long long phase_since_ns
     cdef long long requests
+    cdef bint lasting                  # the client would go on after this request
     cdef bint leave                    # end it unless a request has come
     cdef bint head_only                # the request being refused is a HEAD: no body goes back
     cdef bint keep                     # after the answer has left: go on
@@ -52,7 +53,6 @@ cdef class Connection:
     cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1
     cdef void end(self, Workspace workspace) noexcept
     cdef void _go(self, int verdict) noexcept
-    cdef void _give_up(self, Workspace workspace, int code) noexcept
     cdef void _log_failure(self, str what, object error) noexcept
     cdef int _handle(self, unsigned int notes, Workspace workspace) except -1
     cdef int _expire(self, Workspace workspace) except -1

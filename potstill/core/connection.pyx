@@ -46,8 +46,7 @@ from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
 
 from potstill.core.queueing import seconds_since
-from potstill.core.refusals import REFUSALS
-from potstill.core.response import reason_phrase
+from potstill.core.refusals import REFUSALS, refusal_answer
 
 cdef enum:
     PENDING_READ_BYTES = 2048          # asked for at a time, of a head that comes in pieces
@@ -80,10 +79,10 @@ cdef class Connection:
             if self.phase >= PHASE_WRITE:      # in the middle of an answer there is no place for another
                 self.end(workspace)
             else:
-                self._give_up(workspace, REFUSE_NO_MEMORY)
+                self.turn_away(workspace, REFUSE_NO_MEMORY)
         except OSError as error:       # the spool: everything else on this road reports by value
             self._log_failure("cannot spool the body of a request from", error)
-            self._give_up(workspace, REFUSE_SPOOL_FULL)
+            self.turn_away(workspace, REFUSE_SPOOL_FULL)
         except BaseException as error:
             self._log_failure("internal error while reading from", error)
             self.end(workspace)
@@ -156,10 +155,6 @@ cdef class Connection:
         exchange.pending = self.pending
         return True
 
-    cdef void turn_away(self, Workspace workspace, int code) noexcept:
-        """Refuse the whole request that has been read, for want of a seat."""
-        self._give_up(workspace, code)
-
     cdef void _go(self, int verdict) noexcept:
         self.verdict = verdict
         if verdict != PHASE_GO_ON:     # the phase that it goes on in has been set already
@@ -191,7 +186,8 @@ cdef class Connection:
             self.facilities = None
             facilities_give(self.builder, facilities)
 
-    cdef void _give_up(self, Workspace workspace, int code) noexcept:
+    cdef void turn_away(self, Workspace workspace, int code) noexcept:
+        """Refuse what has been read, whatever the reason."""
         try:
             self._go(self._refuse(workspace, code))
         except BaseException as error:
@@ -317,6 +313,7 @@ cdef class Connection:
         exchange.remote_port = self.remote_port
         exchange.minor = head.minor
         exchange.head_only = self.head_only
+        self.lasting = head.keep_alive
         exchange.keep_alive = head.keep_alive and service.keep_alive \
             and (service.requests_max == 0 or self.requests < service.requests_max)
         if service.inner is not None:
@@ -455,24 +452,21 @@ cdef class Connection:
         cdef Py_ssize_t count = 1
         if self.pending is None:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
-        if count <= 0:
-            self.end(workspace)
+        if count <= 0 and not (count == WOULD_BLOCK and self.lasting):
+            self.end(workspace)        # it is said to be over, by the client itself
             return PHASE_ENDED
         self.pending = None
         self.transport.shut_sending()
-        self.phase_octets = count
+        self.phase_octets = max(count, 0)
         return self._linger(workspace)
 
     cdef int _refuse(self, Workspace workspace, int code) except -1:
         """Answer once, say that this is the end, and listen no more (RFC 9112 section 9.6)."""
         refusal = REFUSALS[code]
-        body = f"{refusal.status} {reason_phrase(refusal.status)}: {refusal.text}\n".encode()
+        head, body = refusal_answer(refusal)
         add(&workspace.counters.refused[code], 1)
         self.service.log.info("refused %s: %d %s: %s", peer_name(self.remote_addr, self.remote_port),
                               refusal.status, refusal.rule, refusal.text)
-        head = (f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n"
-                "Content-Type: text/plain; charset=utf-8\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n").encode()
         if refusal.status == 503:
             head += self.service.retry_after       # RFC 9110 section 10.2.3
         if self.head_only:

@@ -79,7 +79,6 @@ cdef class Exchange:
     cdef void _give_client_up(self, int level, str why) noexcept
     cdef void _close_result(self, object result) noexcept
     cdef void _fail(self) noexcept
-    cdef void _leave_child(self, object error) noexcept
     cdef int answer_late(self, Workspace workspace, bytes body) except -1
     cdef void _report(self, str what, object error) noexcept
 

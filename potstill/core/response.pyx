@@ -30,8 +30,8 @@ import logging
 import os
 import stat
 import sys
-import traceback
-from http import HTTPStatus
+
+from potstill.core.forks import leave_child
 
 cdef extern from "Python.h":
     int PyThreadState_SetAsyncExc(unsigned long thread, PyObject *exception)
@@ -160,7 +160,7 @@ cdef class Exchange:
                 raise
             return 0                   # how the users of gunicorn.socket say that all is done
         if self.options.in_child:
-            self._leave_child(None)
+            leave_child(None)
         try:
             if self.taken is None and not self.over:
                 self._send_result(result)
@@ -268,7 +268,7 @@ cdef class Exchange:
         cdef Py_ssize_t size
         cdef bint chunked
         if self.options.in_child:
-            self._leave_child(None)
+            leave_child(None)
         if self.over:
             return 0
         if not isinstance(chunk, bytes):
@@ -431,7 +431,7 @@ cdef class Exchange:
     cdef void _fail(self) noexcept:
         """An exception has come out of the application: a 500 where nothing has left yet, else a cut connection."""
         if self.options.in_child:
-            self._leave_child(sys.exception())
+            leave_child(sys.exception())
         if self.interruption is not None and isinstance(sys.exception(), self.interruption):
             PyThreadState_SetAsyncExc(self.thread, NULL)
             return                     # all was said and done when it was raised
@@ -472,24 +472,6 @@ cdef class Exchange:
             self.over = True
         return 0
 
-    cdef void _leave_child(self, object error) noexcept:
-        """A process that the application forked has come back from the view: it ends, as it would by itself.
-
-        Without this it would answer its parent's client, and then wait for clients at its parent's poller.
-        """
-        code = 0
-        try:
-            if isinstance(error, SystemExit):
-                code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
-            elif error is not None:
-                traceback.print_exception(error)
-                code = 1
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except BaseException:
-            code = 1
-        os._exit(code & 0xFF)
-
     cdef void _report(self, str what, object error) noexcept:
         """One line of the error log that names the request."""
         try:
@@ -509,11 +491,3 @@ cdef str peer_name(str addr, str port):
 
 cdef str _not_bytes(object chunk):
     return f"the body must be made of bytes, not {type(chunk).__name__} (PEP 3333)"
-
-
-def reason_phrase(int code):
-    """The reason of a status code, "Unknown" for one that RFC 9110 does not know."""
-    try:
-        return HTTPStatus(code).phrase
-    except ValueError:
-        return "Unknown"

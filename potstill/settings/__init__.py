@@ -303,7 +303,13 @@ def rows(table: type[msgspec.Struct]) -> tuple[Option, ...]:
         Option(field.name, field.default, hints[field.name].__metadata__[0])
         for field in msgspec.structs.fields(table)
     ]
-    return tuple(sorted(found, key=lambda option: (not option.positional, GROUPS.index(option.about.group))))
+    order = {group: number for number, group in enumerate(GROUPS)}
+
+    def place(option: Option) -> tuple[bool, int, bool]:
+        """Rows that a table has from its bases come after its own."""
+        return not option.positional, order[option.about.group], option.field not in table.__annotations__
+
+    return tuple(sorted(found, key=place))
 
 
 OPTIONS = rows(Settings)

@@ -24,10 +24,10 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from potstill.assemble import engine_options
 from potstill.config import ConfigurationError
@@ -82,19 +82,13 @@ class StartError(Exception):
         self.fault = failure.fault
 
 
-class Reconfigure(Protocol):
-    """Read the configuration anew. Raises ConfigurationError."""
-
-    def __call__(self) -> Settings: ...
-
-
 @dataclass(frozen=True)
 class Parts:
     """What a supervisor is made of: all that it does not make itself."""
 
     settings: Settings
     listeners: Sequence[Listener]
-    reconfigure: Reconfigure
+    reconfigure: Callable[[], Settings]  # raises ConfigurationError
     directory: str  # where the application is looked for, and where an upgrade starts
     application: WSGIApplication | None = None  # preloaded
     inheritance: Inheritance | None = None
@@ -373,10 +367,11 @@ class Supervisor:
             return
         hooks.try_call("on_reload", self._settings.on_reload)
         try:
+            os.chdir(self._parts.directory)  # a link may lead to another release by now
             settings, kept = carry_over(self._settings, self._parts.reconfigure())
-        except ConfigurationError as error:
-            logger.error("reload refused: %s", "\n".join(error.problems))
-            self._notifier.status(f"reload refused: {error.problems[0]}")
+        except (ConfigurationError, OSError) as error:
+            logger.error("reload refused: %s", error)
+            self._notifier.status(f"reload refused: {error}")
             return
         for name in kept:
             logger.warning("reload: %s stays as it is; only a restart changes it", name)

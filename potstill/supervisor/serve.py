@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from potstill.assemble import engine_options, load, manner_of
@@ -13,7 +13,7 @@ from potstill.net.activation import SCHEME, activated
 from potstill.net.bind import Listener, open_listeners
 from potstill.settings import BY_FIELD, Settings
 from potstill.supervisor.child import Assignment, work
-from potstill.supervisor.loop import Parts, Reconfigure, Supervisor
+from potstill.supervisor.loop import Parts, Supervisor
 from potstill.supervisor.notify import Notifier
 from potstill.supervisor.upgrade import Inheritance, inherit, logical_directory
 from potstill.worker.console import set_up_logging, start_line, tell
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("potstill")
 
 
-def serve_command(settings: Settings, reconfigure: Reconfigure) -> int:
+def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> int:
     """Listen, load the application, serve, and return the exit code, in every process that comes of it.
 
     Raises BindError, IdentityError, ApplicationNameError, ApplicationLoadError, WarmupError, and, from a
@@ -90,7 +90,7 @@ def serve_alone(settings: Settings, listeners: list[Listener], leaving: Leaving)
 def supervise(
     settings: Settings,
     listeners: list[Listener],
-    reconfigure: Reconfigure,
+    reconfigure: Callable[[], Settings],
     inheritance: Inheritance | None,
     leaving: Leaving,
 ) -> Ending | int | None:

@@ -20,8 +20,9 @@ TESTED_AS = {
     "potstill/__init__.py": "library",
     "potstill/__main__.py": "cli",
     "potstill/core/options.py": "assemble",
-    "potstill/settings/about.py": "settings",
     "potstill/core/by_hand.pyx": "schedule",
+    "potstill/moving_in/mapping.py": "writing",
+    "potstill/settings/about.py": "settings",
 }
 
 

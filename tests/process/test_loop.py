@@ -268,3 +268,25 @@ def test_the_graceful_timeout_ends_a_stop(tmp_path: Path) -> None:
         client.close()
         assert len(server.log.lines("stopping on SIGTERM: 1 connection .* in 1 worker")) >= 1
         assert server.log.lines(r"after 1\.5 s: cut off 1 exchange")
+
+
+# Reloading the configuration
+
+
+def test_a_reload_reads_the_configuration_again(tmp_path: Path) -> None:
+    """What may change changes, and what needs a restart is named; a file that is wrong changes nothing."""
+    file = tmp_path / "potstill.toml"
+    file.write_text('workers = 1\nthreads = 2\nbind = "127.0.0.1:0"\n', encoding="utf-8")
+    write(tmp_path, SHOP.replace("str(os.getpid())", "str(environ['wsgi.multithread'])"))
+    with running(["-m", "potstill", "shop:app"], tmp_path) as server:
+        assert server.get() == b"True"
+        file.write_text("workers = 1\nthreads = 0\n", encoding="utf-8")
+        server.signal(signal.SIGHUP)
+        server.log.wait_for(r"reload refused: potstill\.toml:2:\d+: ")
+        file.write_text('workers = 2\nthreads = 1\nbind = "127.0.0.1:1"\n', encoding="utf-8")
+        server.signal(signal.SIGHUP)
+        server.log.wait_for("reload: bind stays as it is; only a restart changes it")
+        server.log.wait_for("reload is done", STOP_S)
+        assert len(workers_of(server)) == 3
+        assert server.get() == b"False"
+        assert stopped(server) == 0
