@@ -46,6 +46,7 @@ def test_hooks_are_called_in_their_order_and_place(tmp_path: Path) -> None:
         server.log.wait_for("hook when_ready")
         server.signal(signal.SIGHUP)
         server.log.wait_for("reload is done", STOP_S)
+        server.log.wait_for("hook worker_exit")
         assert stopped(server) == 0
         here = server.process.pid
         (second,) = set(workers_of(server)) - {first}

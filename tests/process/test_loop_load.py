@@ -78,12 +78,20 @@ def test_code_that_fails_takes_nobody_down(tmp_path: Path) -> None:
     assert crowd.lost == []
 
 
-def test_recycling_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("--max-requests", "200", r"\d+ requests"),
+        ("--max-worker-lifetime", "500ms", r"\d s of age"),
+        ("--max-worker-rss", "1MiB", r"\d+ MiB of resident memory"),
+    ],
+)
+def test_recycling_loses_nothing(tmp_path: Path, option: str, value: str, why: str) -> None:
     """Workers come and go, one at a time, their successors first."""
-    with serving(tmp_path, "--max-requests", "200", "--worker-timeout", "1s") as server:
+    with serving(tmp_path, option, value, "--worker-timeout", "400ms") as server:
         with Crowd(server.address) as crowd:
-            server.log.wait_for("worker 1 .* is to be replaced after [0-9]+ requests", STOP_S)
-            server.log.wait_for("worker 2 .* is to be replaced after [0-9]+ requests", STOP_S)
+            server.log.wait_for(f"worker 1 .* is to be replaced after {why}", STOP_S)
+            server.log.wait_for(f"worker 2 .* is to be replaced after {why}", STOP_S)
             crowd.wait_until(lambda: len(workers_of(server)) >= 5)
         assert crowd.lost == []
         # Never is one marked before the successor of the last one serves and the last one has left.

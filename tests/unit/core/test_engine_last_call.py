@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from potstill.core.engine import Engine
@@ -51,3 +53,28 @@ def test_stats_must_have_a_slot_for_every_thread() -> None:
     """Else threads would count in memory that is not there."""
     with pytest.raises(ValueError, match=r"such an engine counts in \d+ slots, not in 3"):
         Engine(hello, [], options(threads=2), Stats(3))
+
+
+def test_the_doors_are_shut_before_anyone_is_told() -> None:
+    """Who waits already is taken in, the socket is closed in the same moment, and answers are as before."""
+    with engine_on(hello) as running, running.client() as first, running.client() as second:
+        first.send(GET)
+        first.response()
+        running.engine.shut(close=True)
+        running.engine.shut(close=True)
+        assert running.listener.fileno() == -1
+        for client in (first, second):
+            client.send(GET)
+            assert "close" not in client.response().connection
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(running.address, timeout=WAIT_S)
+        assert not running.engine.statistics().draining
+
+
+def test_an_engine_that_retires_says_so_and_goes_on() -> None:
+    """To who asks whether it is ready; clients notice nothing."""
+    with engine_on(hello) as running, running.client() as client:
+        running.engine.retiring = True
+        assert running.engine.statistics().draining
+        client.send(GET)
+        assert "close" not in client.response().connection

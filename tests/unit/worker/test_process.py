@@ -61,7 +61,7 @@ class FakeEngine:
     def drain(self, dismiss: bool = True) -> None:
         if dismiss:
             self.calls.append("drain")
-        self.on_drain()
+            self.on_drain()
 
     def wait_drained(self, timeout_s: float) -> bool:
         self.on_wait()
