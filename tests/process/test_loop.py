@@ -105,7 +105,7 @@ def test_a_worker_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
 
 def test_a_worker_that_holds_the_gil_is_replaced(tmp_path: Path) -> None:
     """With the stacks of its threads in the log; the others serve meanwhile."""
-    with serving(tmp_path, "--worker-timeout", "500ms") as server:
+    with serving(tmp_path, "--worker-timeout", "1s") as server:
         seen = len(server.log.lines())
         client = held(server, 30_000_000)
         line = server.log.wait_for(r"has not had the GIL for .*: aborting it", since=seen)
@@ -129,10 +129,10 @@ def test_a_request_that_only_waits_is_left_alone(tmp_path: Path) -> None:
             "    start_", '    "/door" == environ["PATH_INFO"] and open("door").read()\n    start_'
         ),
     )
-    with serving(tmp_path, "--worker-timeout", "200ms") as server:
+    with serving(tmp_path, "--worker-timeout", "1s") as server:
         client = server.asked("/door")
         with (tmp_path / "door").open("w") as door:  # the view is at the other end of it
-            threading.Event().wait(1.0)
+            threading.Event().wait(2.2)
             door.write("go on")
         client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
         assert answered(client).count(b"200 OK") == 2

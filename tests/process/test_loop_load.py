@@ -88,7 +88,7 @@ def test_code_that_fails_takes_nobody_down(tmp_path: Path) -> None:
 )
 def test_recycling_loses_nothing(tmp_path: Path, option: str, value: str, why: str) -> None:
     """Workers come and go, one at a time, their successors first."""
-    with serving(tmp_path, option, value, "--worker-timeout", "400ms") as server:
+    with serving(tmp_path, option, value, "--worker-timeout", "2s") as server:
         with Crowd(server.address) as crowd:
             server.log.wait_for(f"worker 1 .* is to be replaced after {why}", STOP_S)
             server.log.wait_for(f"worker 2 .* is to be replaced after {why}", STOP_S)
@@ -179,7 +179,7 @@ def test_a_killed_worker_costs_what_it_had_in_flight(tmp_path: Path) -> None:
 
 def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:
     """It neither answers nor dies by itself; what it had in flight is lost, nothing else."""
-    with serving(tmp_path, "--worker-timeout", "500ms") as server, Crowd(server.address) as crowd:
+    with serving(tmp_path, "--worker-timeout", "1500ms") as server, Crowd(server.address) as crowd:
         crowd.wait_for_answers(50)
         victim = workers_of(server)[0]
         seen = len(server.log.lines())
