@@ -35,7 +35,7 @@ from potstill.core.http1 cimport (
     head_feed,
     head_reset,
 )
-from potstill.core.intake cimport BODY_BLOCKED, BODY_WHOLE, Intake, live_input
+from potstill.core.intake cimport BODY_BLOCKED, BODY_WHOLE, RATE_GRACE_NS, Intake, live_input
 from potstill.core.pending cimport Pending
 from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE
 from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
@@ -52,8 +52,6 @@ cdef enum:
     PENDING_READ_BYTES = 2048          # asked for at a time, of a head that comes in pieces
     BODY_TURNS = 4                     # reads of one body before others get their turn
     LINGER_BYTES = 65536               # dropped at the most before the connection is closed all the same
-
-cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
 
 
 @cython.final
@@ -149,8 +147,7 @@ cdef class Connection:
             return False
         if service.request_timeout_ns:
             exchange.environ["potstill.deadline"] = (now + service.request_timeout_ns) / 1e9
-        exchange.called_ns = now
-        exchange.queue_ns = queue_ns
+        exchange.called_ns, exchange.queue_ns = now, queue_ns
         exchange.report_ns = service.slow_ns
         exchange.pending = self.pending
         return True

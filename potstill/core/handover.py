@@ -17,10 +17,10 @@ class Source(Protocol):
 
 
 class HandedSocket:
-    """A blocking socket. Bytes that the server has read already come first, and `send` sends all it is given.
+    """A blocking socket. Bytes that the server has read already come first; `send` sends all it is given.
 
-    Its methods are those of `socket.socket`; any of them takes the connection over. `fileno()` tells nothing of the bytes that
-    came first: whoever waits by `select` calls `recv` once before.
+    Its methods are those of `socket.socket`; any of them takes the connection over. `fileno()` tells nothing
+    of the bytes that came first: whoever waits by `select` calls `recv` once before.
     """
 
     def __init__(self, source: Source) -> None:

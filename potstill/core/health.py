@@ -1,7 +1,7 @@
 """`--health-path` and `--ready-path`: answers that no request of the application can hold up.
 
-They are applications of the server's own, called by whichever thread reads the request, with a runner's seat or
-without.
+They are applications of the server's own, called by whichever thread reads the request, with a runner's
+seat or without.
 """
 
 from __future__ import annotations

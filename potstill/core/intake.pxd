@@ -9,6 +9,9 @@ from potstill.core.workspace cimport Workspace
 
 # What a step comes to, besides the codes of refusals.
 cdef enum:
+    RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
+
+cdef enum:
     BODY_MORE = 0                      # INCOMPLETE
     BODY_WHOLE = 1                     # COMPLETE
     BODY_BLOCKED = -1

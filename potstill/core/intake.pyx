@@ -34,8 +34,6 @@ import io
 
 from potstill.core.refusals import REFUSALS
 
-cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
-
 cdef bytes CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

@@ -31,7 +31,7 @@ class Options:
     header_map: str  # "drop", "refuse" or "keep": field names with an underscore
     server_header: str  # value of the Server field; "": none
     body_memory_bytes: int  # a request body beyond it goes to an unlinked temporary file
-    response_memory_bytes: int  # what a slow client leaves unread beyond it holds its runner up
+    response_memory_bytes: int  # what a slow client leaves unread beyond it goes to disk
     spool_dir: str | None  # None: the system's directory for temporary files
     multiprocess: bool  # what wsgi.multiprocess says
     request_buffering: bool  # the application is called when the body is whole, not before

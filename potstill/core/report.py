@@ -43,5 +43,6 @@ class InFlight:
     def __str__(self) -> str:
         return (
             f"{self.method} {self.target} from {self.peer}, request id {self.request_id}: "
-            f"{self.elapsed_s:.3f} s in the application, {self.queued_s:.3f} s queued, in thread {self.thread}"
+            f"{self.elapsed_s:.3f} s in the application, {self.queued_s:.3f} s queued, "
+            f"in thread {self.thread}"
         )

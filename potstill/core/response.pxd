@@ -58,7 +58,7 @@ cdef class Exchange:
     cdef bint cut                      # the answer is unfinished: the connection must end uncleanly
     # What the inspector has done
     cdef object interruption           # the class of the exception that it has raised in the runner's thread
-    cdef bint over                     # it has answered, or cut the connection: what comes from the application is dropped
+    cdef bint over                     # it has ended the request: what still comes is dropped
     cdef bint departed                 # the client's leaving was told
     cdef long long interrupted_ns
     cdef long long report_ns           # the age at which it is reported next

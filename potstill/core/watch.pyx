@@ -39,6 +39,7 @@ cdef extern from "<pthread.h>" nogil:
 
 cdef enum:
     LINGER_TICKS = 5                   # the watch stays up so long after the last exchange
+    ASK_TICKS = 4
     PATIENCE_TICKS = 15                # three switch intervals of the GIL: how long runners may compute unaided
     WINDOW_TICKS_MIN = 5               # fewer say nothing: the watch itself did not get the processor
     ONE_CORE_PERCENT = 130
@@ -56,6 +57,7 @@ cdef struct watch_t:
     int idle_ticks, stuck_ticks, calm_ticks
     int waiting_ticks, computing_ticks # of this window: work waited; and a runner was computing meanwhile
     int ticks                          # of this window
+    int asked                          # … at which the kernel was asked whether runners compute
     long long inspected_ns
 
 
@@ -114,13 +116,17 @@ cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
 
 cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     cdef bint working = _working(schedule)
+    cdef bint ask
     publish_load(schedule)
     if schedule.seat != NULL:
         store(&schedule.seat.beat_ns, clock_ns())
     _push_blocks(schedule)
     if working:
         _send_inspector(schedule, watch)
-    _judge_tick(schedule, watch, _work_waits(schedule), working, working and _computing(schedule))
+    # To ask the kernel costs some microseconds a thread: while requests end all the time, one tick in four will do.
+    ask = watch.ticks % ASK_TICKS == 0 or _turns(schedule) == watch.turns
+    watch.asked += ask
+    _judge_tick(schedule, watch, _work_waits(schedule), working, ask and working and _computing(schedule))
     if clock_ns() - watch.window_ns >= WINDOW_NS:
         _judge_window(schedule, watch, (process_cpu_ns() - watch.window_cpu_ns) * 100
                       // (clock_ns() - watch.window_ns))
@@ -157,10 +163,7 @@ cdef void _push_blocks(schedule_t *schedule) noexcept nogil:
 
 cdef void _judge_tick(schedule_t *schedule, watch_t *watch, bint waits, bint working, bint computing) noexcept nogil:
     """Does work wait while those who could take it stand still?"""
-    cdef long long turns = 0
-    cdef int i
-    for i in range(schedule.threads):
-        turns += load(&schedule.counters[i].turns)
+    cdef long long turns = _turns(schedule)
     if working or turns != watch.turns:
         watch.idle_ticks = 0
     else:
@@ -179,14 +182,22 @@ cdef void _judge_tick(schedule_t *schedule, watch_t *watch, bint waits, bint wor
     watch.turns = turns
 
 
+cdef long long _turns(schedule_t *schedule) noexcept nogil:
+    cdef long long turns = 0
+    cdef int i
+    for i in range(schedule.threads):
+        turns += load(&schedule.counters[i].turns)
+    return turns
+
+
 cdef void _judge_window(schedule_t *schedule, watch_t *watch, long long percent) noexcept nogil:
     """Every 20 ms: is the GIL the limit, or could more runners get more done? `percent` of a processor was used."""
     if watch.ticks < WINDOW_TICKS_MIN:
         return
-    if watch.computing_ticks * 10 >= watch.ticks * 9 and percent <= ONE_CORE_PERCENT:
+    if watch.computing_ticks * 10 >= watch.asked * 9 and percent <= ONE_CORE_PERCENT:
         # Above that, something lets the GIL go while it computes; leave it alone.
         schedule.target = schedule.target // 2 if schedule.target > 4 else max(1, schedule.target - 1)
-    elif watch.waiting_ticks == watch.ticks and watch.computing_ticks * 100 < watch.ticks * 85:
+    elif watch.waiting_ticks == watch.ticks and watch.computing_ticks * 100 < watch.asked * 85:
         _add_runner(schedule)
     elif watch.calm_ticks > CALM_TICKS:
         schedule.target = max(1, schedule.target - 1)
@@ -196,7 +207,7 @@ cdef void _judge_window(schedule_t *schedule, watch_t *watch, long long percent)
 cdef void _open_window(schedule_t *schedule, watch_t *watch) noexcept nogil:
     watch.window_ns = clock_ns()
     watch.window_cpu_ns = process_cpu_ns()
-    watch.ticks = watch.waiting_ticks = watch.computing_ticks = 0
+    watch.ticks = watch.asked = watch.waiting_ticks = watch.computing_ticks = 0
 
 
 cdef bint _computing(schedule_t *schedule) noexcept nogil:
@@ -244,7 +255,8 @@ def judged(int threads, int target, int computing, int percent=100, bint waiting
     memset(&schedule, 0, sizeof(schedule))
     memset(&watch, 0, sizeof(watch))
     schedule.threads, schedule.target, schedule.awake = threads, target, target
-    watch.ticks, watch.computing_ticks, watch.calm_ticks = 100, computing, calm_ticks
+    watch.ticks = watch.asked = 100
+    watch.computing_ticks, watch.calm_ticks = computing, calm_ticks
     watch.waiting_ticks = 100 if waiting else 50
     _judge_window(&schedule, &watch, percent)
     return schedule.target

@@ -63,7 +63,8 @@ def test_the_map_shows_every_room() -> None:
     assert drawing
     drawn = set(re.findall(r"^ +([\w./]+)", drawing[1], re.M))
     top = {path.name + "/" * path.is_dir() for path in PACKAGE.iterdir() if path.suffix in {".py", ""}}
-    core = {path.stem for path in PACKAGE.glob("core/*.pyx")} | {"options.py"}
+    core = {path.stem for path in PACKAGE.glob("core/*.pyx")}
+    core |= {path.name for path in PACKAGE.glob("core/[!_]*.py")}
     assert drawn == (top | core) - {"__pycache__/"}
 
 
