@@ -32,13 +32,19 @@ def fork(shed: Iterable[Closable]) -> tuple[int, Channel]:
     """A child, and a channel between the two: (its pid, our end) in the parent, (0, its end) in the child.
 
     The child closes what it is to shed. No signal reaches it while it still has the handlers of its parent,
-    which write into a pipe of its parent's.
+    which write into a pipe of its parent's. Raises OSError when there can be no further process.
     """
     ours, theirs = open_channel()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # or both processes would write what is in its buffer
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        ours.close()
+        theirs.close()
+        raise
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()

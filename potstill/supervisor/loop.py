@@ -25,7 +25,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,7 @@ from potstill.supervisor.crew import RELOAD, Member, State, draw_limits, free_nu
 from potstill.supervisor.forking import Closable, fork
 from potstill.supervisor.notify import Notifier
 from potstill.supervisor.porter import follow
-from potstill.supervisor.reaping import Change, reap
+from potstill.supervisor.reaping import Change, reap, send
 from potstill.supervisor.stopping import Stage, Stopping
 from potstill.supervisor.upgrade import Inheritance, Successor, start_successor
 from potstill.worker.console import start_line, tell
@@ -202,7 +201,8 @@ class Supervisor:
         elif number in (signal.SIGTTIN, signal.SIGTTOU):
             step = 1 if number == signal.SIGTTIN else -1
             self._wanted = min(WORKERS_MAX, max(1, self._wanted + step))
-            logger.info("%s: %d workers from now on", signal.Signals(number).name, self._wanted)
+            wanted = report.counted(self._wanted, "worker")
+            logger.info("%s: %s from now on", signal.Signals(number).name, wanted)
 
     def _order(self, order: Order) -> None:
         for member in self._crew:
@@ -283,7 +283,7 @@ class Supervisor:
         for member in step.leave:
             self._let_go(member, now)
         if step.forks and now >= self._backoff.next_try_at:
-            for _ in range(step.forks):
+            for _ in range(min(step.forks, self._board.seats - len(self._crew))):
                 assignment = self._fork(now)
                 if assignment is not None:
                     return assignment
@@ -300,8 +300,13 @@ class Supervisor:
             shed.append(self._successor)
         if self._inheritance is not None:
             shed.append(self._inheritance)
-        stats = Stats(slots_of(engine_options(self._settings)), self._board, number - 1)
-        pid, channel = fork(shed)
+        try:
+            stats = Stats(slots_of(engine_options(self._settings)), self._board, number - 1)
+            pid, channel = fork(shed)
+        except OSError as error:
+            pause_s = self._backoff.died(now, 0.0)
+            logger.error("cannot fork a worker: %s; next try in %g s", error, pause_s)
+            return None
         if pid == 0:
             return Assignment(
                 number, self._settings, self._listeners, channel, stats, parts.directory, parts.application
@@ -489,9 +494,3 @@ class Supervisor:
         if self._start_failure is not None:
             raise StartError(self._start_failure)
         return code
-
-
-def send(pid: int, number: signal.Signals) -> None:
-    """The process may be gone already, though not reaped by anyone else."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)

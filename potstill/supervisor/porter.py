@@ -6,11 +6,9 @@ ends.
 
 from __future__ import annotations
 
-import os
 import signal
-from contextlib import suppress
 
-from potstill.supervisor.reaping import reap
+from potstill.supervisor.reaping import reap, send
 from potstill.worker.mailbox import Mailbox
 
 
@@ -22,5 +20,4 @@ def follow(successor_pid: int, mailbox: Mailbox) -> int:
                 return change.code
         for number in mailbox.wait():
             if number != signal.SIGCHLD:
-                with suppress(ProcessLookupError):
-                    os.kill(successor_pid, number)
+                send(successor_pid, number)

@@ -1,10 +1,11 @@
-"""Children that have ended or stopped: ours, and as PID 1 those of others."""
+"""Children that have ended or stopped, ours and as PID 1 those of others; and signals to those of ours."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -50,3 +51,9 @@ def reap() -> Iterator[Change]:
         if pid == 0:
             return
         yield Change(pid, status)
+
+
+def send(pid: int, number: int) -> None:
+    """The process may be gone already, though not reaped by anyone else."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -228,7 +228,7 @@ def test_the_last_worker_stays(tmp_path: Path) -> None:
         for _ in range(3):
             seen = len(server.log.lines())
             server.signal(signal.SIGTTOU)
-            server.log.wait_for("SIGTTOU: 1 workers from now on", since=seen)
+            server.log.wait_for("SIGTTOU: 1 worker from now on", since=seen)
         server.log.wait_for(r"\) has left")
         assert server.get()
 

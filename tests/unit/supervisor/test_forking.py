@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from potstill.supervisor.channel import Failed, Fault
 from potstill.supervisor.forking import FOR_THE_SUPERVISOR, fork
 from potstill.worker.mailbox import Mailbox
@@ -17,7 +19,7 @@ class Shed:
         self.closed = True
 
 
-def test_a_worker_is_rid_of_what_is_its_parents(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_worker_is_rid_of_what_is_its_parents(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it was to shed is closed in it and not here; the init system's variables are gone; signals for the
     whole group pass it by, and SIGTERM ends it."""
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/nowhere")
@@ -58,3 +60,17 @@ def test_signals_for_a_worker_leave_no_note_with_its_parent() -> None:
     assert mailbox.wait(0) == []
     mailbox.give_back_signals()
     mailbox.close()
+
+
+def test_a_machine_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the caller's; signals come as before, and no descriptor is left open."""
+    before = os.listdir("/proc/self/fd")
+
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with pytest.raises(BlockingIOError):
+        fork([])
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    assert os.listdir("/proc/self/fd") == before

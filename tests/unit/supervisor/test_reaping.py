@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from potstill.supervisor.reaping import Change, reap
+from potstill.supervisor.reaping import Change, reap, send
 
 
 def test_the_words_for_an_end() -> None:
@@ -49,3 +49,12 @@ def test_without_children_there_is_nothing_to_know() -> None:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     assert list(reap()) == []
+
+
+def test_a_signal_to_one_that_is_gone_is_dropped() -> None:
+    """It may have ended a moment ago."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    send(pid, signal.SIGTERM)
