@@ -85,6 +85,11 @@ def plan(crew: Sequence[Member], wanted: int) -> Plan:
     return Plan()
 
 
+def still_accepts(member: Member) -> bool:
+    """Whether a worker that is to be replaced takes new connections still."""
+    return bool(member.stale) and member.stats.pulse().accepting
+
+
 def free_number(crew: Sequence[Member]) -> int:
     """The smallest number that no worker has; it is also that of its seat on the board, beginning with 1."""
     taken = {member.number for member in crew}

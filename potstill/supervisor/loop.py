@@ -39,7 +39,7 @@ from potstill.supervisor.backoff import Backoff
 from potstill.supervisor.changes import carry_over, wanted_workers
 from potstill.supervisor.channel import Failed, Fault, Ready
 from potstill.supervisor.child import Assignment
-from potstill.supervisor.crew import RELOAD, Member, State, draw_limits, free_number, plan
+from potstill.supervisor.crew import RELOAD, Member, State, draw_limits, free_number, plan, still_accepts
 from potstill.supervisor.forking import Closable, fork
 from potstill.supervisor.notify import Notifier
 from potstill.supervisor.porter import follow
@@ -67,7 +67,7 @@ SIGNALS = (
 )
 # How often to look around while everything is to end.
 STOP_STEP_S = 0.25
-SHUT_STEP_S = 0.002
+SHUT_STEP_S = 0.01
 TELL_EVERY_S = 1.0
 # An aborted worker writes its stacks and is gone; one that cannot even do that is killed.
 ABORT_S = 5.0
@@ -156,7 +156,8 @@ class Supervisor:
         if self._successor is not None and self._successor.pipe >= 0:
             poll.register(self._successor, select.POLLIN)
         until = self._look_at
-        if self._stopping is not None and self._stopping.stage is Stage.SHUT:
+        shutting = self._stopping is not None and self._stopping.stage is Stage.SHUT
+        if shutting or self._settings_before is not None:  # nobody says that a door is shut
             until = min(until, time.monotonic() + SHUT_STEP_S)
         if self._backoff.next_try_at > time.monotonic():
             until = min(until, self._backoff.next_try_at)
@@ -347,7 +348,7 @@ class Supervisor:
                 self._inheritance.tell_ready()
                 self._inheritance = None
             hooks.try_call("when_ready", self._settings.when_ready)
-        elif self._settings_before is not None:
+        elif self._settings_before is not None and not any(map(still_accepts, self._crew)):
             self._settings_before = None
             logger.info("reload is done after %.1f s: all workers are new", now - self._reload_began)
             self._notifier.ready(self._summary())

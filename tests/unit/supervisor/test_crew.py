@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from potstill.settings import Settings
-from potstill.supervisor.crew import Plan, State, draw_limits, free_number, plan, why_replace
+from potstill.supervisor.crew import Plan, State, draw_limits, free_number, plan, still_accepts, why_replace
 from tests.unit.supervisor.crews import Crew
 
 B, R, L, A = State.BOOTING, State.READY, State.LEAVING, State.ABORTED
@@ -95,3 +95,13 @@ def test_why_a_worker_is_replaced(crew: Crew, requests: int, age_s: float, rss_b
     member.requests_max, member.lifetime_s = 100, 60.0
     assert why_replace(member, age_s, requests, rss_bytes, 200 << 20) == why
     assert why_replace(crew.member(2), 10_000.0, 1_000_000, 1 << 40, 0) == ""
+
+
+def test_a_reload_is_done_when_no_old_worker_accepts(crew: Crew) -> None:
+    """One that leaves may take a moment to shut its door."""
+    new, old = crew.member(1), crew.member(2, L, "reload")
+    new.stats.accept(True)
+    old.stats.accept(True)
+    assert [still_accepts(new), still_accepts(old)] == [False, True]
+    old.stats.accept(False)
+    assert not still_accepts(old)
