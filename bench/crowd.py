@@ -35,7 +35,7 @@ def measure_crowd(running: Running, connections: int) -> dict[str, float]:
         clients: list[socket.socket] = []
         # A server that accepts no more ends the gathering; how many it holds is then the answer.
         with contextlib.suppress(OSError):
-            clients.extend(stack.enter_context(client) for client in _gather(running.port, connections))
+            clients.extend(stack.enter_context(client) for client in gather(running.port, connections))
         time.sleep(SETTLE_S)
         after = running.memory()
         held = len(clients) - _closed(clients)
@@ -49,13 +49,13 @@ def allow_descriptors(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _gather(port: int, connections: int) -> Iterator[socket.socket]:
+def gather(port: int, connections: int, at_once: int = HANDFUL) -> Iterator[socket.socket]:
     """Connections that were answered once. In handfuls: some servers look at all they hold each time."""
     request = f"GET / HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n".encode()
     deadline = time.monotonic() + GATHER_TIMEOUT_S
-    for begin in range(0, connections, HANDFUL):
+    for begin in range(0, connections, at_once):
         handful: list[socket.socket] = []
-        for _ in range(min(HANDFUL, connections - begin)):
+        for _ in range(min(at_once, connections - begin)):
             client = socket.create_connection((HOST, port), timeout=ANSWER_TIMEOUT_S)
             client.sendall(request)
             handful.append(client)

@@ -12,6 +12,7 @@ The names of the figures are keys in the raw results, columns in the report and 
     idle_bytes          resident memory for each idle connection
     held                how many idle connections it held
     system_calls        made by an idle server in ten seconds
+    fullest_share       of the connections that the worker holds which has most
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bench.process import Running, core_busy_s, wait_quiet
 from bench.scenarios import CONNECTIONS, Kind, Scenario
 from bench.silence import measure_silence
 from bench.slow import slow_clients
+from bench.spread import measure_spread
 
 MIB = 1024 * 1024
 BESIDE_CONNECTIONS = 4
@@ -139,9 +141,16 @@ def _silence(running: Running, scenario: Scenario, plan: Plan) -> Measured:
     return Measured(figures, note=calls)
 
 
+def _spread(running: Running, scenario: Scenario, plan: Plan) -> Measured:
+    shares = measure_spread(running, scenario.connections)
+    told = ", ".join(f"{share}" for share in shares)
+    return Measured({"fullest_share": max(shares) / max(sum(shares), 1)}, note=f"connections: {told}")
+
+
 _MEASURES: dict[Kind, Callable[[Running, Scenario, Plan], Measured]] = {
     Kind.LOAD: _load,
     Kind.TWO_ROUTES: _two_routes,
     Kind.CROWD: _crowd,
     Kind.SILENCE: _silence,
+    Kind.SPREAD: _spread,
 }

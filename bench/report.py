@@ -51,6 +51,7 @@ COLUMNS = {
     ),
     Kind.CROWD: (Column("bytes for each", "idle_bytes", 0), Column("connections held", "held", 0)),
     Kind.SILENCE: (Column("system calls in 10 s", "system_calls", 0),),
+    Kind.SPREAD: (Column("the fullest worker has", "fullest_share", 0, percent=True),),
 }
 
 

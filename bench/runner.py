@@ -24,7 +24,7 @@ from bench.scenarios import Kind, Scenario
 from bench.servers import CONNECTIONS_MAX, PROJECT, Launch, Role, Server, build_floor
 
 # Measured once, whatever the number of rounds: they do not vary, and they take their time.
-ONCE = (Kind.CROWD, Kind.SILENCE)
+ONCE = (Kind.CROWD, Kind.SILENCE, Kind.SPREAD)
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def run(
                     continue
                 for server in _rotated(servers, turn):
                     if server.role is Role.FLOOR and scenario.floor is None:
+                        continue
+                    if scenario.workers > 1 and not server.several:
                         continue
                     measured = _sample(server, scenario, place, plan)
                     yield Sample(
@@ -86,7 +88,9 @@ def _rotated(servers: Sequence[Server], turn: int) -> list[Server]:
 
 def _sample(server: Server, scenario: Scenario, place: Place, plan: Plan) -> Measured:
     port = free_port()
-    launch = Launch(f"bench.{scenario.application}", port, place.floor, scenario.floor or ())
+    launch = Launch(
+        f"bench.{scenario.application}", port, place.floor, scenario.floor or (), scenario.workers
+    )
     log = place.directory / f"{server.name}.log"
     try:
         with started(server.command(launch), plan.server_core, port, log, place.environment) as running:

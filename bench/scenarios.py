@@ -55,6 +55,7 @@ class Kind(Enum):
     TWO_ROUTES = "two load generators, one for each route"
     CROWD = "many connections, each idle after one request"
     SILENCE = "system calls of a server that nobody asks"
+    SPREAD = "how kept-alive connections are shared between two workers"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Scenario:
     seconds_min: int = 1
     # Whether blocks must leave as they come, see answers.py.
     streams: bool = False
+    # Processes that serve; servers that have only one are left out of more.
+    workers: int = 1
     # Arguments of the floor, where its fixed answer is the answer asked for.
     floor: tuple[str, ...] | None = None
 
@@ -136,6 +139,23 @@ SCENARIOS = (
     ),
     Scenario(
         "idle", "10,000 idle keep-alive connections", "apps:hello", apps.HELLO, Kind.CROWD, connections=10_000
+    ),
+    Scenario(
+        "two-workers",
+        "hello with browser headers, 2 workers",
+        "apps:hello",
+        apps.HELLO,
+        headers=BROWSER_HEADERS,
+        workers=2,
+    ),
+    Scenario(
+        "spread",
+        "200 connections, 2 workers",
+        "apps:hello",
+        apps.HELLO,
+        Kind.SPREAD,
+        connections=200,
+        workers=2,
     ),
     Scenario("silence", "idle server, no connections", "apps:hello", apps.HELLO, Kind.SILENCE, floor=()),
 )

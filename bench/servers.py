@@ -1,8 +1,9 @@
 """Who is measured: one table, with the command of each server and what its line of options was chosen for.
 
-The same for all: one process that serves (or as few as the server knows how to have), 8 threads where it
-has threads, a backlog of 2,048, keep-alive for at least 75 s and without a limit of requests, no access
-log, plain HTTP/1.1 on a loopback port, and as many connections as the scenario of 10,000 needs.
+The same for all: one process that serves (or as few as the server knows how to have; two where a scenario
+asks for them), 8 threads where it has threads, a backlog of 2,048, keep-alive for at least 75 s, no limit of
+requests, no access log, plain HTTP/1.1 on a loopback port, and as many connections as the scenario of 10,000
+needs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Launch:
     port: int
     floor: Path  # the compiled floor
     floor_arguments: tuple[str, ...] = ()
+    workers: int = 1
 
     @property
     def address(self) -> str:
@@ -53,6 +55,7 @@ class Server:
     needs: str = "`python -m bench.install` installs it"
     remark: str = ""
     role: Role = Role.PEER
+    several: bool = False  # it can serve from several processes
 
     def version(self) -> str:
         if self.role is Role.FLOOR:
@@ -108,20 +111,30 @@ def _floor(launch: Launch) -> list[str]:
 
 def _potstill(launch: Launch) -> list[str]:
     options = f"--threads {THREADS} --backlog {BACKLOG} --max-connections {CONNECTIONS_MAX}"
+    workers = ["--workers", str(launch.workers)] if launch.workers > 1 else []
     return _module(
-        "potstill", launch.application, "--bind", launch.address, *options.split(), "--log-level", "warning"
+        "potstill",
+        launch.application,
+        "--bind",
+        launch.address,
+        *options.split(),
+        *workers,
+        "--log-level",
+        "warning",
     )
 
 
 def _granian(launch: Launch) -> list[str]:
-    options = f"--interface wsgi --http 1 --workers 1 --blocking-threads {THREADS} --no-ws --no-access-log"
-    limits = f"--backlog {BACKLOG} --backpressure {CONNECTIONS_MAX} --log-level warning"
+    options = f"--interface wsgi --http 1 --workers {launch.workers} --blocking-threads {THREADS}"
+    limits = (
+        f"--backlog {BACKLOG} --backpressure {CONNECTIONS_MAX} --no-ws --no-access-log --log-level warning"
+    )
     where = ["--host", HOST, "--port", str(launch.port)]
     return _module("granian", launch.application, *where, *options.split(), *limits.split())
 
 
 def _gunicorn(launch: Launch) -> list[str]:
-    options = f"--worker-class gthread --workers 1 --threads {THREADS} --backlog {BACKLOG}"
+    options = f"--worker-class gthread --workers {launch.workers} --threads {THREADS} --backlog {BACKLOG}"
     limits = f"--keep-alive {KEEPALIVE_S} --worker-connections {CONNECTIONS_MAX} --log-level warning"
     return _module(
         "gunicorn",
@@ -147,7 +160,9 @@ def _waitress(launch: Launch) -> list[str]:
 
 
 def _uwsgi(launch: Launch) -> list[str]:
-    options = f"--master --processes 1 --threads {THREADS} --listen {BACKLOG} --disable-logging"
+    options = (
+        f"--master --processes {launch.workers} --threads {THREADS} --listen {BACKLOG} --disable-logging"
+    )
     router = f"--http-keepalive={KEEPALIVE_S} --http-timeout={KEEPALIVE_S} --http-auto-chunked"
     return [
         _beside_python("uwsgi"),
@@ -171,7 +186,15 @@ SERVERS = (
         remark="the bare epoll loop of floor.c; answers without reading",
         role=Role.FLOOR,
     ),
-    Server("potstill", "potstill", "potstill.core.engine", _potstill, "`make build`", role=Role.OURS),
+    Server(
+        "potstill",
+        "potstill",
+        "potstill.core.engine",
+        _potstill,
+        "`make build`",
+        role=Role.OURS,
+        several=True,
+    ),
     Server(
         "bjoern",
         "bjoern",
@@ -193,6 +216,7 @@ SERVERS = (
         "granian",
         _granian,
         remark="WSGI mode, 1 worker, 1 runtime thread, 8 blocking threads; HTTP/1 only: no guessing",
+        several=True,
     ),
     Server(
         "gunicorn",
@@ -200,6 +224,7 @@ SERVERS = (
         "gunicorn",
         _gunicorn,
         remark="gthread, 1 worker, its C parser where installed",
+        several=True,
     ),
     Server(
         "waitress", "waitress", "waitress", _waitress, remark="poll instead of select, for over 1,024 sockets"

@@ -30,6 +30,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from potstill.core.options import Options
+from potstill.net.bind import Manner
 from potstill.settings import Settings, max_connections_auto
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def engine_options(settings: Settings) -> Options:
         body_memory_bytes=settings.body_memory,
         response_memory_bytes=settings.response_memory,
         spool_dir=settings.spool_dir,
-        multiprocess=False,
+        multiprocess=settings.workers != 0,
         request_buffering=settings.request_buffering,
         response_spool_bytes=settings.response_spool,
         request_timeout_s=settings.request_timeout,
@@ -94,15 +95,33 @@ def engine_options(settings: Settings) -> Options:
     )
 
 
+def manner_of(settings: Settings) -> Manner:
+    """How the sockets are opened."""
+    return Manner(settings.backlog, settings.reuse_port, settings.socket_mode)
+
+
+def load_object(name: str) -> Any:
+    """What a `module:expression` stands for, as `load` finds it, without a look at what it is."""
+    parsed = parse_name(name)
+    look_here()
+    module = import_module(parsed)
+    return module if parsed.expression is None else follow(parsed.expression, module, parsed)
+
+
+def look_here() -> None:
+    """Put the current directory on sys.path, as `python -m` does."""
+    directory = os.getcwd()
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+
+
 def load(name: str) -> WSGIApplication:
-    """The application that `name` stands for. Puts the current directory on sys.path, as `python -m` does.
+    """The application that `name` stands for. Puts the current directory on sys.path.
 
     Raises ApplicationNameError or ApplicationLoadError; a KeyboardInterrupt while loading passes through.
     """
     parsed = parse_name(name)
-    directory = os.getcwd()
-    if directory not in sys.path:
-        sys.path.insert(0, directory)
+    look_here()
     module = import_module(parsed)
     if parsed.expression is None:
         found, path = usual_application(module, parsed)

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from potstill.assemble import engine_options
+from potstill.assemble import engine_options, manner_of
 from potstill.config import keyword_layer, resolve
 from potstill.net.bind import Listener, open_at, open_listeners
-from potstill.settings import Settings
+from potstill.settings import BY_FIELD, Settings
+from potstill.settings.about import HOOKS, PROCESS, WORKERS
 from potstill.worker.console import set_up_logging, start_line, tell
-from potstill.worker.process import Worker, make_worker
+from potstill.worker.process import Patience, Worker, make_worker
 
 if TYPE_CHECKING:
     from typing import Self
@@ -49,13 +50,14 @@ def serve(
     that are wrong and OSError for an address that cannot be listened on. Outside the main thread there
     are no signals, and so no end: use `WSGIServer` there, which has `shutdown()`.
     """
+    refuse_what_needs_the_command(settings)
     resolved = resolve([keyword_layer({"bind": bind, "threads": threads, **settings})]).settings
     set_up_logging(resolved.log_level)
-    listeners = open_listeners(resolved.bind, resolved.backlog)
+    listeners = open_listeners(resolved.bind, manner_of(resolved))
     try:
         urls = [listener.url for listener in listeners]
         options = engine_options(resolved)
-        worker = make_worker(app, listeners, options, graceful_timeout_s=resolved.graceful_timeout)
+        worker = make_worker(app, listeners, options, Patience(resolved.graceful_timeout))
         worker.start(keep_own_handlers=True)
         tell(start_line(name_of(app), urls, resolved.threads))
         worker.serve()
@@ -91,9 +93,10 @@ class WSGIServer:
         for name, where in SAID_ELSEWHERE.items():
             if name in settings:
                 raise ValueError(f"{name}: with a WSGIServer, {where} says that")
+        refuse_what_needs_the_command(settings)
         keywords = {"backlog": self.request_queue_size, **settings}
         self._settings = resolve([keyword_layer(keywords)]).settings
-        self._listener = open_at(self.address_family, server_address, self._settings.backlog)
+        self._listener = open_at(self.address_family, server_address, manner_of(self._settings))
         self.listen_socket: socket.socket = self._listener.socket
         self.server_address: Any = self.listen_socket.getsockname()
         self.server_name, self.server_port = name_and_port(server_address, self._listener)
@@ -135,7 +138,7 @@ class WSGIServer:
                 self.application,
                 [self._listener],
                 engine_options(self._settings),
-                graceful_timeout_s=self._settings.graceful_timeout,
+                Patience(self._settings.graceful_timeout),
                 close_listeners=False,
             )
             # From here on a shutdown finds the worker, started or not.
@@ -187,6 +190,15 @@ class WSGIServer:
         trace: TracebackType | None,
     ) -> None:
         self.server_close()
+
+
+def refuse_what_needs_the_command(settings: Iterable[str]) -> None:
+    """ValueError for options about processes: this one is the program's, and it has no supervisor."""
+    for name in settings:
+        if name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS):
+            raise ValueError(
+                f"{name}: only the command `potstill` can do that; here the process is the program's"
+            )
 
 
 def name_and_port(address: Any, listener: Listener) -> tuple[str, int]:

@@ -16,7 +16,7 @@ application raised while it was loaded, 130 Ctrl+C while it was being loaded.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -35,6 +35,7 @@ from potstill.cli.options import (
     configured,
     fail,
     parameters,
+    reconfigured,
 )
 from potstill.settings import Settings
 
@@ -96,46 +97,42 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
     elif not configuration.settings.app:
         fail(WRONG_USAGE, NO_APPLICATION)
     else:
-        run(configuration.settings)
+        run(configuration.settings, lambda: reconfigured(config_file, given).settings)
 
 
 for verb in (check, config, import_config):
     verbs.add_command(verb)
 
 
-def run(settings: Settings) -> None:
-    """Listen, load the application, and serve it to the end of this process."""
+def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
+    """Serve to the end of this process, or of those that it supervises."""
     # What follows loads the compiled core, sockets and threads: `--help` and `--version` do without.
-    from potstill.assemble import ApplicationLoadError, ApplicationNameError, engine_options, load
-    from potstill.net.bind import BindError, open_listeners
-    from potstill.worker.console import set_up_logging, start_line, tell
-    from potstill.worker.leave import Leaving
-    from potstill.worker.process import make_worker
+    from potstill.assemble import ApplicationLoadError, ApplicationNameError
+    from potstill.net.bind import BindError
+    from potstill.supervisor.channel import Fault
+    from potstill.supervisor.loop import StartError
+    from potstill.supervisor.serve import serve_command
+    from potstill.worker.identity import IdentityError
+    from potstill.worker.warmup import WarmupError
 
-    leaving = Leaving()
     try:
-        listeners = open_listeners(settings.bind, settings.backlog)
-    except BindError as error:
+        code = serve_command(settings, reconfigure)
+    except (BindError, IdentityError) as error:
         fail(FAILED, f"potstill: {error}")
-    try:
-        application = load(settings.app)
-        set_up_logging(settings.log_level)
-        urls = [listener.url for listener in listeners]
-        options = engine_options(settings)
-        worker = make_worker(application, listeners, options, graceful_timeout_s=settings.graceful_timeout)
-        worker.start()
-        tell(start_line(settings.app, urls, settings.threads))
-        ending = worker.serve(afterwards=leaving.now)
     except ApplicationNameError as error:
         fail(WRONG_USAGE, f"potstill: {error}")
     except ApplicationLoadError as error:
         fail(APPLICATION_RAISED, f"{error}\npotstill: {settings.app} raised while it was loaded")
+    except WarmupError as error:
+        fail(APPLICATION_RAISED, f"potstill: {error}")
+    except StartError as error:
+        if error.fault is Fault.NAME:
+            fail(WRONG_USAGE, f"potstill: {error}")
+        fail(APPLICATION_RAISED, f"{error}\npotstill: no worker could be started")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    finally:
-        for listener in listeners:
-            listener.close()
-    leaving.arm(stuck=bool(ending.stuck), patience_s=ending.time_left_s)
+    if code:
+        sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

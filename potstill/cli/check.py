@@ -64,6 +64,7 @@ def summary(configuration: Configuration) -> str:
 
 def check_addresses(settings: Settings, *, skip: bool) -> int:
     """Listen on each address, and let go of all of them when all were tried."""
+    from potstill.assemble import manner_of
     from potstill.net.bind import BindError, open_listeners
 
     code = 0
@@ -73,7 +74,7 @@ def check_addresses(settings: Settings, *, skip: bool) -> int:
             told("address", f"{address}: not tried")
             continue
         try:
-            listeners = open_listeners([address], settings.backlog)
+            listeners = open_listeners([address], manner_of(settings))
         except BindError as error:
             told("address", str(error), wrong=True)
             code = FAILED

@@ -20,6 +20,7 @@ from typing import Any
 
 from potstill.net.address import parse_address
 from potstill.settings import BY_FIELD, OPTIONS, Option, Settings
+from potstill.settings.about import HOOKS, WORKERS
 from potstill.settings.kinds import Text
 
 DEFAULT, COMMAND_LINE = "default", "command line"
@@ -161,10 +162,25 @@ def contradictions(settings: Settings) -> list[str]:
     """Values that are right alone and wrong together."""
     head = BY_FIELD["limit_request_head"]
     return [
-        f"{part.name} {part.show(getattr(settings, part.field))} is more than {head.name} "
-        f"{head.show(settings.limit_request_head)}, which a request would meet first; raise that too"
-        for part in (BY_FIELD["limit_request_line"], BY_FIELD["limit_request_field_size"])
-        if getattr(settings, part.field) > settings.limit_request_head
+        *without_supervisor(settings),
+        *(
+            f"{part.name} {part.show(getattr(settings, part.field))} is more than {head.name} "
+            f"{head.show(settings.limit_request_head)}, which a request would meet first; raise that too"
+            for part in (BY_FIELD["limit_request_line"], BY_FIELD["limit_request_field_size"])
+            if getattr(settings, part.field) > settings.limit_request_head
+        ),
+    ]
+
+
+def without_supervisor(settings: Settings) -> list[str]:
+    """Options that only a supervisor can fulfil, where there is none."""
+    if settings.workers != 0:
+        return []
+    return [
+        f"{option.name} {option.show(getattr(settings, option.field))} needs a supervisor; "
+        "give --workers 1 or more"
+        for option in OPTIONS
+        if option.about.group in (WORKERS, HOOKS) and getattr(settings, option.field) != option.default
     ]
 
 

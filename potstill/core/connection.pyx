@@ -265,7 +265,7 @@ cdef class Connection:
                 return phase
         if self.pending is not None:
             return PHASE_HEAD
-        if self.leave or self.service.answers.draining:
+        if self.leave or self.service.answers.dismissing:
             self.end(workspace)        # silently, as http.md has it for idle connections
             return PHASE_ENDED
         return PHASE_IDLE

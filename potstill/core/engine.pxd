@@ -22,7 +22,8 @@ cdef class Engine:
     cdef object _drained               # threading.Event
     cdef object log
     cdef long long connections_max
-    cdef bint started, stopped, draining
+    cdef bint started, stopped, is_shut, draining
+    cdef public bint retiring
     cdef dict _complained_ns           # when it last said what
 
     cdef int _work(self, Runner runner) except -1

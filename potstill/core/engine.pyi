@@ -9,6 +9,9 @@ from potstill.core.report import EngineStatistics as EngineStatistics
 from potstill.core.report import InFlight
 from potstill.core.stats import Stats
 
+def slots_of(options: Options) -> int:
+    """In how many slots of a `Stats` an engine counts that has these options."""
+
 class Engine:
     """Serves `application` on `listeners` until it is drained and stopped.
 
@@ -20,8 +23,10 @@ class Engine:
         listeners: bound and listening stream sockets. They become non-blocking and stay the caller's, who
             closes them after `stop`.
         options: plain values; nothing is checked here.
+        stats: where to count, made before the fork so that a parent may read it, with `slots_of(options)`
+            slots; None: in memory of its own.
 
-    Raises OSError when the kernel refuses a poller.
+    Raises OSError when the kernel refuses a poller, ValueError when `stats` has another number of slots.
     """
 
     def __init__(
@@ -29,6 +34,7 @@ class Engine:
         application: Callable[..., Iterable[bytes]],
         listeners: Sequence[socket.socket],
         options: Options,
+        stats: Stats | None = None,
     ) -> None: ...
     @property
     def options(self) -> Options: ...
@@ -40,11 +46,21 @@ class Engine:
         Raises RuntimeError when called twice, OSError when a listener cannot be watched.
         """
 
-    def drain(self) -> None:
+    retiring: bool
+    """It will drain before long, and says so to who asks whether it is ready; nothing else changes."""
+
+    def shut(self, close: bool = False) -> None:
+        """Take in who waits already, and accept no more; answers do not change. Idempotent.
+
+        With `close` each listener is closed in the same moment, so that nobody waits in vain between the two.
+        """
+
+    def drain(self, dismiss: bool = True) -> None:
         """Accept no more, end idle connections, let the others finish with `Connection: close`.
 
-        Returns at once; idempotent. Requests that have been received are answered, those in the backlog too
-        (RFC 9112 section 9.6).
+        Without `dismiss` an idle connection may send one more request, so that none is lost which is on its
+        way already, and a later call dismisses those that have not. Returns at once; idempotent. Requests
+        that have been received are answered, those in the backlog too (RFC 9112 section 9.6).
         """
 
     def wait_drained(self, timeout_s: float | None = None) -> bool:

@@ -65,8 +65,10 @@ from potstill.core.schedule cimport (
     schedule_t,
     schedule_wait,
 )
+from potstill.core.share cimport DEFER_NS, publish_load, share_defers, share_step_back
 from potstill.core.slots cimport (
     LIST_BODY,
+    LIST_DEFER,
     LIST_HEAD,
     LIST_IDLE,
     LIST_LINGER,
@@ -111,6 +113,11 @@ cdef long long RETRY_NS = 200_000_000             # after accept failed for want
 cdef long long COMPLAINT_NS = 60_000_000_000      # between two complaints about it
 
 
+def slots_of(options):
+    """In how many slots of a Stats an engine counts that has these options."""
+    return options.threads + 2 + options.handover_limit + LOST_MAX
+
+
 cdef class Engine:
     """Serves `application` on `listeners` until it is drained and stopped.
 
@@ -118,17 +125,21 @@ cdef class Engine:
         application: the WSGI callable.
         listeners: bound and listening stream sockets; they stay the caller's, who may close them after `drain`.
         options: a `potstill.core.options.Options`.
+        stats: where to count, with `slots_of(options)` slots; None: in memory of its own.
 
     Raises OSError when the kernel refuses a poller.
     """
 
-    def __cinit__(self, application, listeners, options):
+    def __cinit__(self, application, listeners, options, Stats stats=None):
         cdef int failure
         self.log = logging.getLogger("potstill")
         self.options = options
         # A slot for each thread of its own, for those that have left their seats, and for the thread that drains it.
-        self.stats = Stats(options.threads + 1 + options.handover_limit + LOST_MAX + 1)
+        self.stats = Stats(slots_of(options)) if stats is None else stats
+        if self.stats.threads != slots_of(options):
+            raise ValueError(f"such an engine counts in {slots_of(options)} slots, not in {stats.threads}")
         failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
+        self.schedule.seat = self.stats.seat()
         if failure < 0:
             raise OSError(-failure, os.strerror(-failure))
         self.schedule.timeouts_ns[LIST_IDLE] = <long long>((options.keepalive_s or options.header_timeout_s) * 1e9)
@@ -137,6 +148,7 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_WRITE] = <long long>(options.write_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
+        self.schedule.timeouts_ns[LIST_DEFER] = DEFER_NS
         self.schedule.timeouts_ns[LIST_QUEUE] = <long long>(options.queue_timeout_s * 1e9)
         self.connections_max = options.max_connections
         self._drained = threading.Event()
@@ -163,6 +175,7 @@ cdef class Engine:
             raise RuntimeError("the engine was started before")
         self.started = True
         follow_forks(self)
+        self.stats.accept(True)
         for listener in self._listeners:
             listener.socket.setblocking(False)
             listener.slot = schedule_admit(&self.schedule, True)
@@ -179,17 +192,14 @@ cdef class Engine:
         self.crew.start_thread("potstill-watch", self._watch)
         self.crew.start_thread("potstill-inspector", self._inspect)
 
-    def drain(self):
-        """Take in who waits already, accept no more, end idle connections, let others finish with Connection: close.
-
-        Returns at once; the listeners may be closed from then on.
-        """
+    def shut(self, bint close=False):
+        """Take in who waits already, and accept no more. With `close` each listener is closed in the same moment."""
         cdef Listener listener
         cdef runner_t me
-        if self.draining:
+        if self.is_shut:
             return
-        self.service.answers.draining = True
         workspace = Workspace(self.stats, self.stats.threads - 1, 1)
+        self.stats.accept(False)
         for listener in self._listeners:
             if listener.slot != NULL:
                 poll_remove(self.schedule.poller, listener.slot.fd)
@@ -197,8 +207,20 @@ cdef class Engine:
                 while me.then == THEN_GO_ON:
                     me.then = THEN_WAIT
                     self._accept(listener, &me, workspace)
-        self.draining = True
-        schedule_drain(&self.schedule)
+            if close:                  # a client that came between would be reset
+                listener.socket.close()
+        self.is_shut = True
+
+    def drain(self, bint dismiss=True):
+        """Accept no more, and let every answer be the last one of its connection. Returns at once.
+
+        With `dismiss` idle connections are ended, without it they may ask once more; a second call may dismiss them.
+        """
+        self.shut()
+        self.service.answers.draining = self.draining = True
+        if dismiss and not self.service.answers.dismissing:
+            self.service.answers.dismissing = True
+            schedule_drain(&self.schedule)
         self._after_end()
 
     def after_fork(self, bint in_child):
@@ -247,7 +269,7 @@ cdef class Engine:
             octets_received=totals["octets_received"],
             octets_sent=totals["octets_sent"],
             refused=self.stats.refused(),
-            draining=self.draining,
+            draining=self.draining or self.retiring,
             handed_over=self.crew.handed_over,
             lost=self.crew.lost,
         )
@@ -303,6 +325,8 @@ cdef class Engine:
                 store(&workspace.counters.working_since_ns, 0)
                 with nogil:
                     schedule_wait(&self.schedule, me)
+                    # Before it has the GIL: whoever looks on is to see that it waits for that.
+                    store(&workspace.counters.working_since_ns, schedule_clock(&self.schedule))
                 self._set_to_work(workspace)
                 continue
             begun = workspace.now_ns = self.schedule.now_ns
@@ -390,8 +414,10 @@ cdef class Engine:
         cdef int fd, turn
         me.list = LIST_NONE
         me.relevant = NOTE_READABLE
+        if share_defers(self.stats, listener, me, &self.schedule):
+            return
         for turn in range(ACCEPTED_AT_ONCE):
-            if self.draining:
+            if self.is_shut:
                 return
             if self.connections_max and self.schedule.connections >= self.connections_max:
                 listener.paused = True
@@ -401,6 +427,7 @@ cdef class Engine:
             if fd >= 0:
                 self._welcome(listener, fd, &address, workspace)
             elif errno == EAGAIN:
+                share_step_back(self.stats, listener, &self.schedule)
                 return
             elif errno != EINTR and errno != ECONNABORTED:
                 # Out of descriptors or memory: the client waits in the kernel's queue, and nothing spins.
@@ -437,12 +464,11 @@ cdef class Engine:
     cdef void _after_end(self) noexcept:
         """A connection has ended: there may be room for another, or it was the last one."""
         cdef Listener listener
-        if self.draining:
-            if self.schedule.connections == 0:
-                self._drained.set()
-            return
+        publish_load(&self.schedule)
+        if self.draining and self.schedule.connections == 0:
+            self._drained.set()
         for listener in self._listeners:
-            if listener.paused:
+            if listener.paused and not self.is_shut:
                 listener.paused = False
                 schedule_note(&self.schedule, listener.slot, NOTE_READABLE)
 

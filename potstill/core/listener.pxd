@@ -7,6 +7,7 @@ cdef class Listener:
     cdef readonly object socket
     cdef EnvironBuilder builder
     cdef slot_t *slot                  # the schedule's; NULL when it listens no more
+    cdef long long deferred_ns         # since when its clients are left to other workers; 0: they are not
     cdef bint paused                   # there are as many connections as may be
 
 cdef tuple peer_of(void *address)

@@ -22,6 +22,7 @@ cdef class ResponseOptions:
     cdef long long write_timeout_ns
     cdef long long min_rate            # bytes a second, 0: none
     cdef bint draining                 # the engine is: answers say Connection: close
+    cdef bint dismissing               # … and idle connections are ended
     cdef bint forked                   # the application has forked: a child may hold our sockets
     cdef bint in_child                 # … and this is the child
     cdef object log                    # a logging.Logger

@@ -2,7 +2,7 @@
 
 from potstill.core.poll cimport EVENTS_MAX, event_t
 from potstill.core.slots cimport LISTS, line_t, list_t, slab_t, slot_t
-from potstill.core.stats cimport counters_t
+from potstill.core.stats cimport counters_t, seat_t
 
 cdef extern from "<pthread.h>" nogil:
     ctypedef struct pthread_mutex_t:
@@ -64,6 +64,7 @@ cdef struct schedule_t:
     bint draining, ended
     bint watch_asleep
     counters_t *counters               # of all threads, to see whether runners get on
+    seat_t *seat                       # where the watch says that it is alive; NULL: nowhere
     int threads
     long long connections
 

@@ -17,7 +17,8 @@ cdef enum:
     LIST_LINGER = 4
     LIST_RETRY = 5                     # listeners that could not accept
     LIST_QUEUE = 6                     # whole requests in the backlog, where there is a --queue-timeout
-    LISTS = 7
+    LIST_DEFER = 7                     # listeners whose clients another worker should take
+    LISTS = 8
     LIST_NONE = 8
 
 cdef enum:

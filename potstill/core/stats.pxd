@@ -20,6 +20,15 @@ cdef struct counters_t:
     long long[QUEUE_BUCKETS] queued    # how many waited how long
     long long[REFUSALS_MAX] refused    # by the code of http1.REFUSALS
 
+# What a worker says about itself as a whole, to its supervisor and to the other workers.
+cdef struct seat_t:
+    long long accepting                # it takes part in the sharing of new connections
+    long long load                     # connections, and once more those that have work in hand
+    long long beat_ns                  # when the watch last looked, without the GIL
+    long long asked_ns                 # when the supervisor last asked for a sign of life; 0: it was given
+    long long gil_wait_ns              # how long that took, the last time: the GIL was not to be had earlier
+    long long[3] padding               # a cache line each
+
 cdef long long load(const long long *counter) noexcept nogil
 cdef long long take(long long *counter) noexcept nogil
 cdef void store(long long *counter, long long value) noexcept nogil
@@ -31,4 +40,12 @@ cdef class Stats:
     cdef object _mapping               # the anonymous shared mapping that owns the memory
     cdef counters_t *_slots            # inside of it
     cdef readonly int threads
+    cdef readonly Board board
+    cdef readonly int number           # of its seat on the board
     cdef counters_t *slot(self, int thread) noexcept
+    cdef seat_t *seat(self) noexcept
+
+cdef class Board:
+    cdef object _mapping
+    cdef seat_t *_seats
+    cdef readonly int seats

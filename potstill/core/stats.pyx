@@ -3,9 +3,17 @@
 
 A plain 64-bit store is never torn, so a reader needs no lock: it sums the slots and may at worst see one counter a
 moment older than another. The mapping is made before the fork, so that a parent can read what its children count.
+
+A Board has one seat for each worker of a supervisor: what a worker says of itself as a whole. Workers read it to share
+new connections fairly, and the supervisor to see that they are alive.
 """
 
+from libc.string cimport memset
+
+from potstill.core.poll cimport clock_ns
+
 import mmap
+from dataclasses import dataclass
 
 from potstill.core.http1 import REFUSALS
 
@@ -58,19 +66,59 @@ def bucket_limit_s(int bucket):
     return ((bucket % 4 + 5) << (bucket // 4 - 1)) / 1e6
 
 
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a worker's seat says at one moment."""
+
+    accepting: bool
+    load: int
+    working: int
+    beat_age_s: float | None
+    asked_for_s: float
+    gil_wait_s: float
+
+
+cdef class Board:
+    """A seat for each worker of a supervisor, made before the first fork so that all workers see all seats.
+
+    Args:
+        seats: how many workers there may be at the same time, at least 1.
+    """
+
+    def __init__(self, int seats):
+        if seats < 1:
+            raise ValueError(f"seats must be at least 1, not {seats}")
+        cdef unsigned char[::1] view
+        self.seats = seats
+        self._mapping = mmap.mmap(-1, seats * sizeof(seat_t))
+        view = self._mapping
+        self._seats = <seat_t *>&view[0]
+
+    def clear(self, int number):
+        """Nobody sits there any more."""
+        if not 0 <= number < self.seats:
+            raise IndexError(number)
+        memset(&self._seats[number], 0, sizeof(seat_t))
+
+
 cdef class Stats:
     """Counters of one worker with `threads` engine threads.
 
     Args:
         threads: how many threads will count, at least 1.
+        board: where the worker has its seat; None: one that it has for itself.
+        number: of that seat.
     """
 
-    def __init__(self, int threads):
+    def __init__(self, int threads, Board board=None, int number=0):
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         if len(REFUSALS) > REFUSALS_MAX:
             raise RuntimeError("REFUSALS_MAX in core/stats.pxd is smaller than the table of refusals")
         cdef unsigned char[::1] view
+        self.board = Board(1) if board is None else board
+        self.board.clear(number)
+        self.number = number
         self.threads = threads
         self._mapping = mmap.mmap(-1, threads * sizeof(counters_t))
         view = self._mapping
@@ -78,6 +126,41 @@ cdef class Stats:
 
     cdef counters_t *slot(self, int thread) noexcept:
         return &self._slots[thread]
+
+    cdef seat_t *seat(self) noexcept:
+        return &self.board._seats[self.number]
+
+    # What the worker says of itself
+
+    def accept(self, bint accepting):
+        """Whether it takes part in the sharing of new connections from now on."""
+        store(&self.seat().accepting, accepting)
+
+    def ask(self):
+        """The supervisor asks for a sign of life, unless it has asked already and waits for the answer."""
+        if not load(&self.seat().asked_ns):
+            store(&self.seat().asked_ns, clock_ns())
+
+    def answer(self):
+        """The worker has the GIL."""
+        cdef long long asked_ns = load(&self.seat().asked_ns)
+        if asked_ns:
+            store(&self.seat().gil_wait_ns, clock_ns() - asked_ns)
+            store(&self.seat().asked_ns, 0)
+
+    def pulse(self):
+        """What a supervisor looks at, as a Pulse."""
+        cdef long long now_ns = clock_ns()
+        cdef long long asked_ns = load(&self.seat().asked_ns)
+        cdef long long beat_ns = load(&self.seat().beat_ns)
+        return Pulse(
+            accepting=bool(load(&self.seat().accepting)),
+            load=load(&self.seat().load),
+            working=sum(load(&self._slots[i].working_since_ns) != 0 for i in range(self.threads)),
+            beat_age_s=(now_ns - beat_ns) / 1e9 if beat_ns else None,
+            asked_for_s=(now_ns - asked_ns) / 1e9 if asked_ns else 0.0,
+            gil_wait_s=load(&self.seat().gil_wait_ns) / 1e9,
+        )
 
     def totals(self) -> dict:
         """The sum over all threads: counter name → count."""

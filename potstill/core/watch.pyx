@@ -26,7 +26,8 @@ from potstill.core.schedule cimport (
     schedule_t,
     schedule_wake_one,
 )
-from potstill.core.stats cimport Stats, load, take
+from potstill.core.share cimport publish_load
+from potstill.core.stats cimport Stats, load, store, take
 from potstill.core.transport cimport transport_push
 
 cdef extern from "<pthread.h>" nogil:
@@ -116,6 +117,9 @@ cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
 cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     cdef bint working = _working(schedule)
     cdef bint ask
+    publish_load(schedule)
+    if schedule.seat != NULL:
+        store(&schedule.seat.beat_ns, clock_ns())
     _push_blocks(schedule)
     if working:
         _send_inspector(schedule, watch)

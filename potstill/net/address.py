@@ -5,6 +5,7 @@
     [IPV6]:PORT   [::1]:8000
     unix:/PATH    a unix socket
     fd://NUMBER   a listening socket that the parent process left open
+    systemd:NAME  the sockets that systemd passes under that name; without a name, all of them
 
 Only the text is judged here. Whether a name resolves or a port is free is found out by `potstill.net.bind`.
 """
@@ -51,7 +52,17 @@ class InheritedAddress:
         return f"fd://{self.descriptor}"
 
 
-Address = TcpAddress | UnixAddress | InheritedAddress
+@dataclass(frozen=True)
+class ActivatedAddress:
+    """The name of sockets that the init system passes; no name: of all."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"systemd:{self.name}"
+
+
+Address = TcpAddress | UnixAddress | InheritedAddress | ActivatedAddress
 
 
 def parse_address(text: str) -> Address:
@@ -63,6 +74,8 @@ def parse_address(text: str) -> Address:
         if number is None:
             raise ValueError(f"{text!r}: an inherited socket is written fd://NUMBER, like fd://3")
         return InheritedAddress(int(number[1]))
+    if text == "systemd" or text.startswith("systemd:"):
+        return ActivatedAddress(text.removeprefix("systemd").removeprefix(":"))
     if "/" in text:
         raise ValueError(f"{text!r}: a path is written unix:/PATH, and host and port without http://")
     return parse_tcp(text)

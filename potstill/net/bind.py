@@ -1,6 +1,6 @@
 """Listening: addresses → sockets that are bound, listening, non-blocking and closed on exec.
 
-    listeners = open_listeners(["127.0.0.1:8000", "unix:/run/shop.sock"], backlog=2048)
+    listeners = open_listeners(["127.0.0.1:8000", "unix:/run/shop.sock"], Manner(backlog=2048))
 
 Rules:
 - A host name is bound on every address it resolves to. So `localhost:8000` listens on 127.0.0.1 and on ::1,
@@ -22,11 +22,11 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from potstill.net.address import InheritedAddress, TcpAddress, UnixAddress, parse_address
+from potstill.net.address import ActivatedAddress, InheritedAddress, TcpAddress, UnixAddress, parse_address
 from potstill.net.holder import holder_of_port
 
 # Port 0 on several addresses: the port that was free on the first may be taken on the next.
@@ -74,6 +74,8 @@ class Listener:
 
     socket: socket.socket
     file: SocketFile | None = None
+    # The text that asked for it; several may come of one.
+    address: str = ""
 
     @property
     def url(self) -> str:
@@ -88,17 +90,38 @@ class Listener:
         """Close the socket and remove its file, once."""
         if self.socket.fileno() < 0:
             return
-        if self.file is not None:
-            self.file.remove_if_ours()
+        self.remove_file()
         self.socket.close()
 
+    def remove_file(self) -> None:
+        """Remove the file of a unix socket, if it is the one made here; the socket stays open."""
+        if self.file is not None:
+            self.file.remove_if_ours()
 
-def open_listeners(addresses: Sequence[str], backlog: int) -> list[Listener]:
-    """All of them, or BindError and none."""
+
+@dataclass(frozen=True)
+class Manner:
+    """How sockets are opened."""
+
+    backlog: int
+    reuse_port: bool = False
+    # Permission bits of unix sockets; None: what the umask leaves.
+    mode: int | None = None
+
+
+def open_listeners(
+    addresses: Sequence[str], manner: Manner, inherited: Mapping[str, Sequence[int]] | None = None
+) -> list[Listener]:
+    """All of them, or BindError and none.
+
+    `inherited` has the descriptors of sockets that are open already, by the text that once asked for them.
+    """
     listeners: list[Listener] = []
     try:
         for text in addresses:
-            listeners += open_one(text, backlog)
+            descriptors = (inherited or {}).get(text)
+            opened = adopt_again(descriptors) if descriptors else open_one(text, manner)
+            listeners += [replace(listener, address=text) for listener in opened]
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -106,29 +129,35 @@ def open_listeners(addresses: Sequence[str], backlog: int) -> list[Listener]:
     return listeners
 
 
-def open_one(text: str, backlog: int) -> list[Listener]:
+def open_one(text: str, manner: Manner) -> list[Listener]:
     try:
         address = parse_address(text)
     except ValueError as error:
         raise BindError(str(error)) from None
     match address:
         case TcpAddress():
-            return open_tcp(address, backlog)
+            return open_tcp(address, manner)
         case UnixAddress(path):
-            return [open_unix(path, backlog)]
+            return [open_unix(path, manner)]
         case InheritedAddress(descriptor):
             return [adopt(descriptor)]
+        case ActivatedAddress(name):
+            what = f"no socket named {name!r}" if name else "no sockets"
+            raise BindError(
+                f"{text}: the init system has passed {what}; that takes a .socket unit, with "
+                f"FileDescriptorName={name or 'NAME'} to give it a name"
+            )
 
 
 # TCP
 
 
-def open_tcp(address: TcpAddress, backlog: int) -> list[Listener]:
+def open_tcp(address: TcpAddress, manner: Manner) -> list[Listener]:
     """A listener on every address that the host stands for."""
     candidates = resolve(address)
     for attempt in range(1, FREE_PORT_ATTEMPTS + 1):
         try:
-            return open_candidates(address, candidates, backlog)
+            return open_candidates(address, candidates, manner)
         except OSError as error:
             unlucky = error.errno == errno.EADDRINUSE and address.port == 0 and len(candidates) > 1
             if not unlucky or attempt == FREE_PORT_ATTEMPTS:
@@ -136,12 +165,12 @@ def open_tcp(address: TcpAddress, backlog: int) -> list[Listener]:
     raise AssertionError("the last attempt returns or raises")
 
 
-def open_at(family: int, address: Any, backlog: int) -> Listener:
+def open_at(family: int, address: Any, manner: Manner) -> Listener:
     """One listener at an address as `socket.bind` takes it: (host, port), or a path for AF_UNIX."""
     if family == socket.AF_UNIX:
-        return open_unix(os.fspath(address), backlog)
+        return open_unix(os.fspath(address), manner)
     try:
-        return Listener(listen_tcp(family, address, backlog))
+        return Listener(listen_tcp(family, address, manner))
     except OSError as error:
         raise BindError(explain(TcpAddress(address[0], address[1]), error)) from error
 
@@ -166,7 +195,7 @@ def resolve(address: TcpAddress) -> list[tuple[socket.AddressFamily, Sockaddr]]:
 
 
 def open_candidates(
-    address: TcpAddress, candidates: list[tuple[socket.AddressFamily, Sockaddr]], backlog: int
+    address: TcpAddress, candidates: list[tuple[socket.AddressFamily, Sockaddr]], manner: Manner
 ) -> list[Listener]:
     listeners: list[Listener] = []
     missing: OSError | None = None
@@ -174,7 +203,7 @@ def open_candidates(
     try:
         for family, (host, _, *scope) in candidates:
             try:
-                opened = listen_tcp(family, (host, port, *scope), backlog)
+                opened = listen_tcp(family, (host, port, *scope), manner)
             except OSError as error:
                 if error.errno not in NOT_OF_THIS_MACHINE:
                     raise
@@ -191,7 +220,7 @@ def open_candidates(
     return listeners
 
 
-def listen_tcp(family: int, sockaddr: Sockaddr, backlog: int) -> socket.socket:
+def listen_tcp(family: int, sockaddr: Sockaddr, manner: Manner) -> socket.socket:
     """One listening socket; OSError as the system gives it."""
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -199,8 +228,10 @@ def listen_tcp(family: int, sockaddr: Sockaddr, backlog: int) -> socket.socket:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if manner.reuse_port:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         opened.bind(sockaddr)
-        opened.listen(backlog)
+        opened.listen(manner.backlog)
         opened.setblocking(False)
     except BaseException:
         opened.close()
@@ -236,11 +267,11 @@ def explain(address: TcpAddress, error: OSError) -> str:
 # Unix sockets
 
 
-def open_unix(path: str, backlog: int) -> Listener:
+def open_unix(path: str, manner: Manner) -> Listener:
     """A listener at the path, in the place of one that nobody answers on."""
     try:
         remove_stale(path)
-        return listen_unix(path, backlog)
+        return listen_unix(path, manner)
     except BindError:
         raise
     except OSError as error:
@@ -248,12 +279,14 @@ def open_unix(path: str, backlog: int) -> Listener:
         raise BindError(f"cannot listen on unix:{path}: {error.strerror or error}{hint}") from error
 
 
-def listen_unix(path: str, backlog: int) -> Listener:
+def listen_unix(path: str, manner: Manner) -> Listener:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         opened.bind(path)
         file = SocketFile.made_here(path)
-        opened.listen(backlog)
+        if manner.mode is not None:
+            os.chmod(path, manner.mode)  # before it listens: nobody gets in by a mode that is not meant
+        opened.listen(manner.backlog)
         opened.setblocking(False)
     except BaseException:
         opened.close()
@@ -309,6 +342,18 @@ def adopt(descriptor: int) -> Listener:
         adopted.detach()  # it is not ours: leave it as it was
         raise
     return Listener(adopted)
+
+
+def adopt_again(descriptors: Sequence[int]) -> list[Listener]:
+    """The sockets that the server before this one has handed over, with the care for their files."""
+    listeners = []
+    for descriptor in descriptors:
+        listener = adopt(descriptor)
+        path = listener.socket.getsockname() if listener.socket.family == socket.AF_UNIX else ""
+        if isinstance(path, str) and path and os.path.exists(path):
+            listener = replace(listener, file=SocketFile.made_here(path))
+        listeners.append(listener)
+    return listeners
 
 
 def not_adoptable(error: OSError) -> str:

@@ -4,7 +4,7 @@
 of value it takes, what it does, whether a reload may change it, and what other servers call it. The command
 line, `--help`, `--print-config`, the POTSTILL_* variables, docs/settings.md and the keywords of `serve()` are
 derived from that table through `OPTIONS`; nothing about an option is said a second time. `kinds.py` has the
-kinds of values, `requests.py` the rows about what a request may take.
+kinds of values, `processes.py` the rows about processes, `requests.py` those about what a request may take.
 """
 
 from __future__ import annotations
@@ -33,17 +33,19 @@ from potstill.settings.kinds import (
     Choice,
     Directory,
     Duration,
+    Paths,
     Size,
     Switch,
     Text,
     Whole,
 )
-from potstill.settings.requests import RequestSettings
+from potstill.settings.processes import WORKERS_MAX, ProcessSettings
 
 __all__ = [
     "BY_FIELD",
     "GROUPS",
     "OPTIONS",
+    "WORKERS_MAX",
     "About",
     "Option",
     "Settings",
@@ -84,7 +86,7 @@ class Option:
 
     @property
     def repeatable(self) -> bool:
-        return isinstance(self.about.kind, Addresses)
+        return isinstance(self.about.kind, (Addresses, Paths))
 
     @property
     def switch(self) -> bool:
@@ -100,7 +102,7 @@ class Option:
         return self.about.kind.show(value)
 
 
-class Settings(RequestSettings, frozen=True, kw_only=True):
+class Settings(ProcessSettings, frozen=True, kw_only=True):
     """One whole configuration. Nobody changes it; a reload makes a new one."""
 
     app: Annotated[
@@ -301,7 +303,13 @@ def rows(table: type[msgspec.Struct]) -> tuple[Option, ...]:
         Option(field.name, field.default, hints[field.name].__metadata__[0])
         for field in msgspec.structs.fields(table)
     ]
-    return tuple(sorted(found, key=lambda option: (not option.positional, GROUPS.index(option.about.group))))
+    order = {group: number for number, group in enumerate(GROUPS)}
+
+    def place(option: Option) -> tuple[bool, int, bool]:
+        """Rows that a table has from its bases come after its own."""
+        return not option.positional, order[option.about.group], option.field not in table.__annotations__
+
+    return tuple(sorted(found, key=place))
 
 
 OPTIONS = rows(Settings)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 DAY_S = 24 * 3600.0
+PERCENT_MAX = 100
 
 SIZE_UNITS = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
 DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -208,7 +209,9 @@ class Addresses:
             addresses = tuple(part.strip() for part in parts)
             if addresses and all(addresses):
                 return addresses
-        raise ValueError("one or more addresses: HOST:PORT, :PORT, [IPV6]:PORT, unix:/PATH or fd://NUMBER")
+        raise ValueError(
+            "one or more addresses: HOST:PORT, :PORT, [IPV6]:PORT, unix:/PATH, fd://NUMBER or systemd:NAME"
+        )
 
     def show(self, value: tuple[str, ...]) -> str:
         return ",".join(value)
@@ -258,6 +261,101 @@ class OnOff:
 
     def schema(self) -> Schema:
         return Switch().schema()
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Permission bits as an octal number, or None for what comes of itself."""
+
+    none: str  # what None is called
+    metavar: str = "OCTAL"
+
+    def read(self, given: object) -> int | None:
+        if given is None:
+            return None
+        if isinstance(given, str) and re.fullmatch(r"(0o)?[0-7]{1,4}", given.strip()):
+            return int(given, 8)
+        if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 0o777:
+            return given
+        raise ValueError("an octal number of permission bits, like 660 or 0660")
+
+    def show(self, value: int | None) -> str:
+        return self.none if value is None else f"{value:04o}"
+
+    def schema(self) -> Schema:
+        return {"anyOf": [matching("(0o)?[0-7]{1,4}"), {"type": "integer", "minimum": 0, "maximum": 0o777}]}
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of something in percent, or a number of bytes; 0 is none at all."""
+
+    size: Size = field(default_factory=lambda: Size(0, 1024 * GIB))
+    metavar: str = "SIZE|N%"
+
+    def read(self, given: object) -> int | str:
+        """Bytes, or the percentage as it was written: of what, only the running process knows."""
+        if isinstance(given, str) and (match := re.fullmatch(r"([0-9]{1,3}) ?%", given.strip())):
+            if 1 <= int(match[1]) <= PERCENT_MAX:
+                return f"{int(match[1])}%"
+            raise ValueError("a share from 1% to 100%")
+        try:
+            return self.size.read(given)
+        except ValueError as error:
+            raise ValueError(f"a share like 40%, or {error}") from None
+
+    def show(self, value: int | str) -> str:
+        return value if isinstance(value, str) else self.size.show(value)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [matching("[0-9]{1,3} ?%"), self.size.schema()]}
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Paths of requests, each from its slash."""
+
+    metavar: str = "PATH"
+
+    def read(self, given: object) -> tuple[str, ...]:
+        """A string may hold several, separated by commas."""
+        if given in ("", "none"):
+            return ()
+        parts = given.split(",") if isinstance(given, str) else given
+        if isinstance(parts, (list, tuple)) and all(isinstance(part, str) for part in parts):
+            paths = tuple(part.strip(" ") for part in parts)
+            if all(re.fullmatch(r"/[\x21-\x7e]*", path) for path in paths):
+                return paths
+        raise ValueError("one or more paths, each beginning with a slash, like /health")
+
+    def show(self, value: tuple[str, ...]) -> str:
+        return ",".join(value) or "none"
+
+    def schema(self) -> Schema:
+        path = {"type": "string", "pattern": "^/[!-~]*$"}
+        several = {"type": "string", "pattern": r"^(none|/[!-~]*( *, */[!-~]*)*)?$"}
+        return {"anyOf": [several, {"type": "array", "items": path}]}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`module:function`, or none; whether it is there, its user finds out."""
+
+    metavar: str = "MODULE:FUNCTION"
+
+    def read(self, given: object) -> str:
+        if isinstance(given, str):
+            parts = given.strip(" ").split(":")
+            names = [name for part in parts for name in part.split(".")]
+            if not given or len(parts) == 2 and all(name.isidentifier() for name in names):
+                return given.strip(" ")
+        raise ValueError("module:function, like shop.hooks:open_pool")
+
+    def show(self, value: str) -> str:
+        return value or "none"
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^( *[^\s:]+:[^\s:]+ *)?$"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ ends: an idle worker makes no system calls at all.
 A signal handler in Python is installed too, for without one the interpreter's C handler would not run; it
 does nothing.
 
+A worker of a supervisor hears from it by a descriptor of its own, and what it says are notes too: one byte,
+an Order. Its end says that the supervisor is gone.
+
 A process that the application forks inherits handlers and pipe, and a SIGTERM meant for it would stop the
 server instead. So the child gives the signals back first thing.
 """
@@ -19,14 +22,33 @@ import select
 import signal
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from enum import IntEnum
 from types import FrameType
 from typing import Any
 
 SignalHandler = Callable[[int, FrameType | None], None]
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What a server that owns its process hears besides.
+TELLING_SIGNALS = (signal.SIGQUIT, signal.SIGUSR1)
 WORD = 0
+
+
+class Order(IntEnum):
+    """What a supervisor tells a worker; beyond the numbers of all signals."""
+
+    STOP = 128  # as a signal does
+    SHUT = 129  # take no new connections
+    HURRY = 130  # what is left is cut
+    RETIRE = 131  # say that it is not ready any more, and go on
+    LEAVE = 132  # another worker has taken its place
+    ANSWER = 133  # give a sign of life
+    TELL = 134  # say what is in flight
+    REOPEN = 135  # the log files
+    ORPHANED = 136  # the supervisor is gone
+
+
 # More unread notes than this are not kept apart: they all say the same.
 NOTES_BYTES_MAX = 512
 
@@ -39,6 +61,7 @@ class Mailbox:
         os.set_blocking(self._writing, False)  # set_wakeup_fd asks for it: a handler must never wait
         self._poll = select.poll()
         self._poll.register(self._reading, select.POLLIN)
+        self._orders: int | None = None
         self._lock = threading.Lock()  # against a word that is written while the pipe is closed
         self._before: dict[int, Any] = {}  # the handlers that ours stand in for
         self._wakeup_before: int | None = None
@@ -59,13 +82,36 @@ class Mailbox:
 
         May be empty before the time is over: a signal that somebody else handles ends the wait as well.
         """
-        if not self._poll.poll(None if timeout_s is None else timeout_s * 1000):
-            return []
-        notes = os.read(self._reading, NOTES_BYTES_MAX)
-        return [note for note in notes if note == WORD or note in self._before]
+        notes: list[int] = []
+        for descriptor, _ in self._poll.poll(None if timeout_s is None else timeout_s * 1000):
+            if descriptor == self._orders:
+                notes += self._read_orders(descriptor)
+            else:
+                found = os.read(descriptor, NOTES_BYTES_MAX)
+                notes += [note for note in found if note == WORD or note in self._before]
+        return notes
 
-    def take_signals(self, *, keep_own_handlers: bool) -> None:
-        """From now on SIGTERM and SIGINT leave notes here, until `give_back_signals`.
+    def fileno(self) -> int:
+        """Readable when there are notes: for a select of more than this; then `wait(0)` has them."""
+        return self._reading
+
+    def hear(self, descriptor: int) -> None:
+        """Take the orders of a supervisor, which come as bytes by this descriptor; it stays the caller's."""
+        self._orders = descriptor
+        self._poll.register(descriptor, select.POLLIN)
+
+    def _read_orders(self, descriptor: int) -> list[int]:
+        try:
+            orders = os.read(descriptor, NOTES_BYTES_MAX)
+        except ConnectionResetError:  # gone, with words of ours unread
+            orders = b""
+        if orders:
+            return list(orders)
+        self._poll.unregister(descriptor)
+        return [Order.ORPHANED]
+
+    def take_signals(self, *, keep_own_handlers: bool, numbers: Iterable[int] = STOP_SIGNALS) -> None:
+        """From now on these signals leave notes here, until `give_back_signals`.
 
         Only the main thread can do that; in another one nothing happens. With `keep_own_handlers` a handler
         that the program has installed stays in force, and only the interpreter's defaults are replaced.
@@ -73,7 +119,7 @@ class Mailbox:
         if threading.current_thread() is not threading.main_thread():
             return
         self._wakeup_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
-        for number in STOP_SIGNALS:
+        for number in numbers:
             handler = signal.getsignal(number)
             if is_default(handler) or not keep_own_handlers:
                 self._before[number] = handler

@@ -4,66 +4,94 @@
     worker.start()              # after fork: the engine's threads run, connections are accepted
     ending = worker.serve()     # until a signal, or ask_to_stop()
 
-The main thread runs none of the engine. It waits in the mailbox for a note and then winds the engine down:
-the listeners are closed, keep-alive clients hear `Connection: close`, and exchanges may finish until
-`graceful_timeout_s` is over. A second signal ends that at once. What is cut is told on the log, and so is
-every thread that is still inside the application, with the place it stands at: it cannot be ended from
-outside. `potstill.worker.leave` is about how a process ends that has such threads.
+The main thread runs none of the engine. It waits in the mailbox for a note that ends serving, and then takes
+the engine through these stages:
+
+1. After SIGTERM, connections are still accepted for `drain_delay_s`: a load balancer needs a while to notice.
+2. The listeners are closed and every answer says `Connection: close`. Idle connections may ask once more
+   for `last_call_s`, since closing one races with the request that is on its way; then they are dismissed.
+3. When `graceful_timeout_s` is over, or a second signal came, what is left is cut. It is told on the log, and
+   so is every thread that is still inside the application, with its stack: it cannot be ended from outside.
+
+A further stop signal goes on to the next stage. `potstill.worker.leave` is about how a process ends whose
+threads are still inside the application.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import signal
-import sys
-import sysconfig
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from potstill.net.bind import Listener
-from potstill.worker.mailbox import STOP_SIGNALS, Mailbox, SignalHandler
+from potstill.worker.inflight import Request, Statistics, exchanges, place_of, report, stack_of
+from potstill.worker.mailbox import STOP_SIGNALS, Mailbox, Order, SignalHandler
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from potstill.core.options import Options
+    from potstill.core.stats import Stats as SharedStats
 
 logger = logging.getLogger("potstill")
 
 # How often a draining engine is looked at; it is also how late a second signal may be noticed.
 DRAIN_STEP_S = 0.05
 TELL_EVERY_S = 1.0
+# How long idle connections may still ask when a server stops: clients that ask without pause do so at once.
+LAST_CALL_S = 1.0
 # Threads that can end need no longer than this once they were told to.
 THREADS_END_S = 0.5
 HOW_TO_HURRY = "; a second signal stops at once"
+REASONS = {
+    Order.STOP: "the supervisor's word",
+    Order.LEAVE: "being replaced",
+    Order.HURRY: "a second signal",
+    Order.ORPHANED: "the end of its supervisor",
+}
 
 
-class Statistics(Protocol):
-    """What is read of an engine's statistics here."""
+class Stats(Protocol):
+    """What is used of `potstill.core.stats.Stats` here."""
 
-    @property
-    def connections(self) -> int: ...
-
-    @property
-    def in_application(self) -> int: ...
+    def answer(self) -> None: ...
 
 
 class Engine(Protocol):
     """What is used of `potstill.core.engine.Engine` here."""
 
+    retiring: bool
+
+    def in_flight(self) -> Sequence[Request]: ...
+
     def start(self) -> None: ...
 
-    def drain(self) -> None: ...
+    @property
+    def stats(self) -> Stats: ...
+
+    def shut(self, close: bool = False) -> None: ...
+
+    def drain(self, dismiss: bool = True) -> None: ...
 
     def wait_drained(self, timeout_s: float) -> bool: ...
 
     def stop(self, timeout_s: float) -> object: ...
 
     def statistics(self) -> Statistics: ...
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the stages of winding down may take."""
+
+    graceful_timeout_s: float
+    drain_delay_s: float = 0.0
+    last_call_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,16 +108,20 @@ def make_worker(
     application: WSGIApplication,
     listeners: Sequence[Listener],
     options: Options,
+    patience: Patience,
     *,
-    graceful_timeout_s: float,
     close_listeners: bool = True,
+    stats: SharedStats | None = None,
 ) -> Worker:
-    """A worker that is ready to start. `close_listeners`: it closes them when it winds down."""
+    """A worker that is ready to start. `close_listeners`: it closes them when it winds down.
+
+    `stats` is where it counts when somebody else is to see that.
+    """
     # The compiled core is imported by whoever serves, not by `potstill --help`.
     from potstill.core.engine import Engine
 
-    engine = Engine(application, [listener.socket for listener in listeners], options)
-    return Worker(engine, listeners if close_listeners else (), graceful_timeout_s)
+    engine = Engine(application, [listener.socket for listener in listeners], options, stats)
+    return Worker(engine, listeners if close_listeners else (), patience)
 
 
 class Worker:
@@ -98,11 +130,12 @@ class Worker:
     One thread makes it, starts it and serves, each once. Any other may `ask_to_stop` and read `threads`.
     """
 
-    def __init__(self, engine: Engine, listeners: Sequence[Listener], graceful_timeout_s: float) -> None:
+    def __init__(self, engine: Engine, listeners: Sequence[Listener], patience: Patience) -> None:
         self._engine = engine
         self._listeners = listeners
-        self._graceful_timeout_s = graceful_timeout_s
+        self._patience = patience
         self._mailbox = Mailbox()
+        self._supervised = False
         self._threads: tuple[threading.Thread, ...] = ()
         self._started = threading.Event()
 
@@ -112,15 +145,20 @@ class Worker:
         self._started.wait()
         return self._threads
 
-    def start(self, *, keep_own_handlers: bool = False) -> None:
+    def obey(self, orders: int) -> None:
+        """Hear a supervisor by this descriptor; it is the one who tells the operator how a stop gets on."""
+        self._mailbox.hear(orders)
+        self._supervised = True
+
+    def start(self, *, keep_own_handlers: bool = False, signals: Iterable[int] = STOP_SIGNALS) -> None:
         """Start the engine's threads. From now on connections are accepted, and `serve` is to be called.
 
-        In the main thread SIGTERM and SIGINT are taken first, so that there is no moment at which they would
+        In the main thread the signals are taken first, so that there is no moment at which they would
         kill what has begun. With `keep_own_handlers` those for which the program has a handler of its own
         stay the program's business.
         """
         before = set(threading.enumerate())
-        self._mailbox.take_signals(keep_own_handlers=keep_own_handlers)
+        self._mailbox.take_signals(keep_own_handlers=keep_own_handlers, numbers=signals)
         try:
             self._engine.start()
             self._threads = tuple(
@@ -144,7 +182,7 @@ class Worker:
         try:
             notes: list[int] = []
             while not notes:
-                notes = self._mailbox.wait()
+                notes = self._read_notes(None)
             ending = self._wind_down(notes)
             return ending
         finally:
@@ -157,10 +195,20 @@ class Worker:
         """Let `serve` wind down, as a signal does; returns at once."""
         self._mailbox.leave_word()
 
-    def drain(self) -> None:
-        """Take no new connections and let every exchange be the last of its connection; returns at once."""
-        self._engine.drain()
-        # A client that comes now is refused by the kernel and can go elsewhere, instead of waiting here.
+    def drain(self, *, dismiss: bool = True) -> None:
+        """Take no new connections and let every exchange be the last of its connection; returns at once.
+
+        Without `dismiss` idle connections are left for another request each, until a second call.
+        """
+        self.shut()  # first: whoever is told to close comes back at once
+        self._engine.drain(dismiss)
+
+    def shut(self) -> None:
+        """Take no new connections; nothing changes for those that there are. Idempotent."""
+        # A client that comes later is refused by the kernel and can go elsewhere, instead of waiting here.
+        for listener in self._listeners:
+            listener.remove_file()
+        self._engine.shut(close=bool(self._listeners))
         for listener in self._listeners:
             listener.close()
 
@@ -169,74 +217,93 @@ class Worker:
         self._engine.stop(THREADS_END_S)
         return tuple(thread for thread in self._threads if thread.is_alive())
 
+    def _read_notes(self, timeout_s: float | None) -> list[int]:
+        """The notes that are about the end; the others are heeded here."""
+        ending: list[int] = []
+        for note in self._mailbox.wait(timeout_s):
+            if note == Order.ANSWER:
+                self._engine.stats.answer()
+            elif note == Order.RETIRE:
+                self._engine.retiring = True
+            elif note == Order.SHUT:
+                self.shut()
+            elif note in (Order.TELL, signal.SIGQUIT):
+                logger.warning("%s", report(self._engine.statistics(), self._engine.in_flight()))
+            elif note not in (signal.SIGUSR1, Order.REOPEN):  # there is no log file to open again
+                # To a worker its supervisor and a `kill` of the whole control group say the same.
+                ending.append(Order.STOP if self._supervised and note == signal.SIGTERM else note)
+        return ending
+
     def _wind_down(self, notes: list[int]) -> Ending:
         cause = name_of(notes[0])
-        self.drain()
-        until = time.monotonic() + self._graceful_timeout_s
-        complete, at_once = self._wait_drained(cause, until, at_once=hurried(notes[1:]))
+        further = notes if notes[0] == Order.HURRY else notes[1:]
+        if self._patience.drain_delay_s and notes[0] == signal.SIGTERM:
+            further = self._linger(cause, further)
+        last_call_s = self._patience.last_call_s
+        if notes[0] == Order.LEAVE:  # nobody waits for the end of this one
+            last_call_s = self._patience.graceful_timeout_s
+        until = time.monotonic() + self._patience.graceful_timeout_s
+        self.drain(dismiss=last_call_s == 0)
+        dismiss_at = time.monotonic() + last_call_s if last_call_s else math.inf
+        complete, at_once = self._wait_drained(cause, until, dismiss_at, at_once=hurried(further))
         left = self._engine.statistics()
         stuck = self.stop()
         if complete:
             logger.info("stopped on %s: every response has left", cause)
         else:
-            why = "told to hurry" if at_once else f"after {self._graceful_timeout_s:g} s"
+            why = "told to hurry" if at_once else f"after {self._patience.graceful_timeout_s:g} s"
             logger.warning("stopped on %s, %s: cut off %s", cause, why, exchanges(left))
         for thread in stuck:
-            logger.warning("thread %s did not end: it is in %s", thread.name, place_of(thread))
+            logger.warning(
+                "thread %s did not end: it is in %s\n%s", thread.name, place_of(thread), stack_of(thread)
+            )
         time_left_s = 0.0 if at_once else max(0.0, until - time.monotonic())
         return Ending(complete, at_once, time_left_s, stuck)
 
-    def _wait_drained(self, cause: str, until: float, *, at_once: bool) -> tuple[bool, bool]:
+    def _linger(self, cause: str, further: list[int]) -> list[int]:
+        """Go on accepting until the delay is over or a further note comes; the notes after that one."""
+        self._engine.retiring = True
+        until = time.monotonic() + self._patience.drain_delay_s
+        delay_s = self._patience.drain_delay_s
+        logger.info("stopping on %s: accepting for another %g s", cause, delay_s)
+        while not further and (left_s := until - time.monotonic()) > 0:
+            further = self._read_notes(left_s)
+        return further[1:]
+
+    def _wait_drained(
+        self, cause: str, until: float, dismiss_at: float, *, at_once: bool
+    ) -> tuple[bool, bool]:
         """Whether everything has left in time, and whether another signal cut the time short."""
-        tell_at, told = time.monotonic(), ""
+        tell_at, told, dismissed = time.monotonic(), "", False
         while not at_once:
             now = time.monotonic()
+            if now >= dismiss_at and not dismissed:
+                self._engine.drain()
+                dismissed = True
             if self._engine.wait_drained(max(0.0, min(DRAIN_STEP_S, until - now))):
                 return True, False
             if now >= until:
                 return False, False
             left = exchanges(self._engine.statistics())
-            if now >= tell_at and left != told:
+            if not self._supervised and now >= tell_at and left != told:
                 wait_s = until - now
                 logger.info(
                     "stopping on %s: waiting up to %.0f s for %s%s", cause, wait_s, left, HOW_TO_HURRY
                 )
                 tell_at, told = now + TELL_EVERY_S, left
-            at_once = hurried(self._mailbox.wait(0))
+            notes = self._read_notes(0)
+            at_once = hurried(notes)
+            if notes:  # what was only to be replaced is to stop
+                dismiss_at = min(dismiss_at, now + self._patience.last_call_s)
         return False, True
 
 
 def hurried(notes: list[int]) -> bool:
     """A second signal is in a hurry; a second word only says the same as the first."""
-    return any(note in STOP_SIGNALS for note in notes)
-
-
-def exchanges(left: Statistics) -> str:
-    """`3 exchanges (2 in the application)`; while draining, a connection is its last exchange."""
-    plural = "" if left.connections == 1 else "s"
-    return f"{left.connections} exchange{plural} ({left.in_application} in the application)"
+    return any(note in (*STOP_SIGNALS, Order.HURRY) for note in notes)
 
 
 def name_of(note: int) -> str:
-    return signal.Signals(note).name if note in STOP_SIGNALS else "request"
-
-
-def place_of(thread: threading.Thread) -> str:
-    """`checkout (/srv/shop/views.py:41), in SSLSocket.read (/usr/lib/python3.12/ssl.py:1107)`.
-
-    The innermost frame of the application's own code, and the innermost of all if that is another.
-    """
-    innermost = sys._current_frames().get(thread.ident or 0)
-    if innermost is None:
-        return "code that is not Python"
-    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-    own: FrameType | None = innermost
-    while own is not None and own.f_code.co_filename.startswith((*libraries, "<frozen ")):
-        own = own.f_back
-    if own is None or own is innermost:
-        return frame_name(innermost)
-    return f"{frame_name(own)}, in {frame_name(innermost)}"
-
-
-def frame_name(frame: FrameType) -> str:
-    return f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+    if note in STOP_SIGNALS:
+        return signal.Signals(note).name
+    return REASONS[Order(note)] if note in REASONS else "request"

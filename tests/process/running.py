@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.server import LOG_S, ROOT, START_S, STOP_S, Log
 
-STARTED = r" on (\S.*) \(\d+ threads?, pid \d+\); Ctrl\+C stops it$"
+STARTED = r" on (\S.*) \((?:\d+ workers?, )?\d+ threads?(?: each)?, pid \d+\); Ctrl\+C stops it$"
 
 
 class Running:

@@ -336,3 +336,12 @@ except OSError as error:
         assert process.code() == 0, process.log.tail()
         (line,) = process.log.lines()
     assert re.fullmatch(r"127\.0\.0\.1:\d+ is bound already by this process: is it given twice\?", line)
+
+
+@pytest.mark.parametrize("option", ["workers", "preload", "user", "umask", "on_exit"])
+def test_what_is_about_processes_is_the_commands(option: str) -> None:
+    """The process is the program's: an option that would have no effect is an error."""
+    with pytest.raises(ValueError, match=f"{option}: only the command `potstill` can do that"):
+        serve(lambda environ, start_response: [], **{option: "1"})
+    with pytest.raises(ValueError, match=f"{option}: only the command `potstill` can do that"):
+        WSGIServer(("127.0.0.1", 0), **{option: "1"})

@@ -141,6 +141,17 @@ def test_names_that_other_servers_use() -> None:
     assert renamed("--reload") is None
 
 
+def test_what_needs_a_supervisor_is_refused_without_one() -> None:
+    """With what would bring one; and accepted with it."""
+    found = problems(max_requests="100", on_exit="shop.hooks:bye")
+    assert found == (
+        "max-requests 100 needs a supervisor; give --workers 1 or more",
+        "on-exit shop.hooks:bye needs a supervisor; give --workers 1 or more",
+    )
+    assert configure(max_requests="100", on_exit="shop.hooks:bye", workers="auto").settings.workers is None
+    assert configure(drain_delay="5s", warmup="/health").settings.workers == 0
+
+
 def test_problems_that_were_found_before_come_first() -> None:
     """Who reads a file hands over what is wrong in it; nothing is told twice or left out."""
     with pytest.raises(ConfigurationError) as caught:

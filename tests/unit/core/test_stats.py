@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from potstill.core.refusals import REFUSALS
-from potstill.core.stats import Stats, count
+from potstill.core.stats import Board, Stats, count
 
 Counter = Literal["exchanges", "accepted", "closed", "failures", "octets_received", "octets_sent"]
 COUNTERS: tuple[Counter, ...] = (
@@ -63,7 +63,7 @@ def test_a_thread_counts_as_inside_from_when_it_entered_until_it_left() -> None:
 
 FORK = """
 import os
-from potstill.core.stats import Stats, count
+from potstill.core.stats import Board, Stats, count
 stats = Stats(1)
 child = os.fork()
 if child == 0:
@@ -112,3 +112,42 @@ def test_the_face_checks_its_arguments() -> None:
         count(stats, 1, "exchanges")
     with pytest.raises(KeyError):
         count(stats, 0, "soups")  # type: ignore[arg-type]
+
+
+def test_a_worker_says_of_itself_what_its_supervisor_asks() -> None:
+    """A sign of life is owed from the first question to the answer; then its figure is how long that took."""
+    stats = Stats(2)
+    fresh = stats.pulse()
+    assert (fresh.accepting, fresh.load, fresh.working, fresh.beat_age_s) == (False, 0, 0, None)
+    assert (fresh.asked_for_s, fresh.gil_wait_s) == (0.0, 0.0)
+    stats.ask()
+    first = stats.pulse().asked_for_s
+    stats.ask()
+    assert stats.pulse().asked_for_s > first > 0
+    stats.answer()
+    assert stats.pulse().asked_for_s == 0.0
+    assert stats.pulse().gil_wait_s > first
+    stats.answer()  # nobody has asked again
+    assert stats.pulse().gil_wait_s > first
+
+
+def test_who_sits_down_finds_a_clean_seat() -> None:
+    """A worker that died left its figures; the next one at its seat starts anew, and nobody else's change."""
+    board = Board(2)
+    neighbour = Stats(1, board, 0)
+    neighbour.accept(True)
+    Stats(1, board, 1).accept(True)
+    assert not Stats(1, board, 1).pulse().accepting
+    assert neighbour.pulse().accepting
+    assert Stats(1, board, 1).number == 1
+
+
+@pytest.mark.parametrize("number", [-1, 2])
+def test_there_is_no_seat_beyond_the_board(number: int) -> None:
+    with pytest.raises(IndexError):
+        Stats(1, Board(2), number)
+
+
+def test_a_board_has_a_seat() -> None:
+    with pytest.raises(ValueError, match="seats must be at least 1, not 0"):
+        Board(0)

@@ -15,10 +15,10 @@ import pytest
 
 from potstill.net import bind
 from potstill.net.address import TcpAddress
-from potstill.net.bind import BindError, Listener, explain, open_at, open_listeners
+from potstill.net.bind import BindError, Listener, Manner, explain, open_at, open_listeners
 from potstill.net.holder import Holder
 
-BACKLOG = 16
+MANNER = Manner(16)
 IPV6 = socket.has_ipv6
 
 
@@ -30,7 +30,7 @@ def closing() -> Iterator[ExitStack]:
 
 
 def opened(closing: ExitStack, *addresses: str) -> list[Listener]:
-    listeners = open_listeners(addresses, BACKLOG)
+    listeners = open_listeners(addresses, MANNER)
     for listener in listeners:
         closing.callback(listener.close)
     return listeners
@@ -38,7 +38,7 @@ def opened(closing: ExitStack, *addresses: str) -> list[Listener]:
 
 def refused(*addresses: str) -> str:
     with pytest.raises(BindError) as caught:
-        open_listeners(addresses, BACKLOG)
+        open_listeners(addresses, MANNER)
     return str(caught.value)
 
 
@@ -115,11 +115,11 @@ def test_a_port_that_was_free_on_one_address_only_is_given_up(
     resolving(monkeypatch, (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2"))
     listen, taken = bind.listen_tcp, []
 
-    def unlucky_once(family: int, sockaddr: tuple[Any, ...], backlog: int) -> socket.socket:
+    def unlucky_once(family: int, sockaddr: tuple[Any, ...], manner: Manner) -> socket.socket:
         if sockaddr[0] == "127.0.0.2" and not taken:
             taken.append(sockaddr)
             raise OSError(errno.EADDRINUSE, "Address already in use")
-        return listen(family, sockaddr, backlog)
+        return listen(family, sockaddr, manner)
 
     monkeypatch.setattr(bind, "listen_tcp", unlucky_once)
     first, second = opened(closing, "both.example:0")
@@ -155,7 +155,7 @@ def test_all_or_none() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     with pytest.raises(BindError):
-        open_listeners([f"127.0.0.1:{port}", "192.0.2.1:1"], BACKLOG)
+        open_listeners([f"127.0.0.1:{port}", "192.0.2.1:1"], MANNER)
     socket.create_server(("127.0.0.1", port)).close()
 
 
@@ -310,11 +310,11 @@ def test_what_cannot_be_adopted_is_left_as_it_was(closing: ExitStack, tmp_path: 
 
 def test_one_address_of_a_program(closing: ExitStack, tmp_path: Path) -> None:
     """(host, port) of one family, or a path."""
-    tcp = open_at(socket.AF_INET, ("", 0), BACKLOG)
+    tcp = open_at(socket.AF_INET, ("", 0), MANNER)
     closing.callback(tcp.close)
     assert tcp.socket.getsockname()[0] == "0.0.0.0"
-    unix = open_at(socket.AF_UNIX, tmp_path / "shop.sock", BACKLOG)
+    unix = open_at(socket.AF_UNIX, tmp_path / "shop.sock", MANNER)
     closing.callback(unix.close)
     assert (tmp_path / "shop.sock").is_socket()
     with pytest.raises(BindError, match="by this process"):
-        open_at(socket.AF_INET, tcp.socket.getsockname(), BACKLOG)
+        open_at(socket.AF_INET, tcp.socket.getsockname(), MANNER)

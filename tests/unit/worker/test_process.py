@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from potstill.core.report import InFlight
+from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.worker.mailbox import STOP_SIGNALS
-from potstill.worker.process import HOW_TO_HURRY, Worker
+from potstill.worker.process import HOW_TO_HURRY, Patience, Worker
 
 WAIT_S = 10
 
@@ -35,8 +37,12 @@ class FakeEngine:
     calls: list[str] = field(default_factory=list)
     now: Statistics = field(default_factory=Statistics)
     on_drain: Callable[[], object] = lambda: None
+    on_shut: Callable[[], object] = lambda: None
+    is_shut: bool = False
     on_wait: Callable[[], object] = lambda: None
     stuck: bool = False
+    retiring: bool = False
+    stats: Stats = field(default_factory=lambda: Stats(1))
 
     def start(self) -> None:
         self.calls.append("start")
@@ -46,9 +52,16 @@ class FakeEngine:
         """As long as a stuck application would."""
         self.release.wait(WAIT_S)
 
-    def drain(self) -> None:
-        self.calls.append("drain")
-        self.on_drain()
+    def shut(self, close: bool = False) -> None:
+        if not self.is_shut:
+            self.is_shut = True
+            self.calls.append("shut")
+            self.on_shut()
+
+    def drain(self, dismiss: bool = True) -> None:
+        if dismiss:
+            self.calls.append("drain")
+            self.on_drain()
 
     def wait_drained(self, timeout_s: float) -> bool:
         self.on_wait()
@@ -61,6 +74,9 @@ class FakeEngine:
             for thread in threading.enumerate():
                 if thread.name == "potstill-0":
                     thread.join(timeout_s)
+
+    def in_flight(self) -> list[InFlight]:
+        return []
 
     def statistics(self) -> Statistics:
         return self.now
@@ -85,7 +101,7 @@ def signalling(number: int) -> Callable[[], None]:
 
 
 def started(engine: FakeEngine, *listeners: Listener, graceful_timeout_s: float = WAIT_S) -> Worker:
-    worker = Worker(engine, listeners, graceful_timeout_s)
+    worker = Worker(engine, listeners, Patience(graceful_timeout_s))
     worker.start()
     return worker
 
@@ -99,7 +115,7 @@ def test_a_signal_drains_and_serving_ends(
     worker = started(engine)
     signalling(number)()
     ending = worker.serve()
-    assert engine.calls == ["start", "drain", "stop"]
+    assert engine.calls == ["start", "shut", "drain", "stop"]
     assert (ending.complete, ending.at_once, ending.stuck) == (True, False, ())
     assert 0 < ending.time_left_s <= WAIT_S
     assert caplog.messages == [f"stopped on {number.name}: every response has left"]
@@ -127,12 +143,12 @@ def test_listeners_are_closed_after_the_engine_has_let_go(engine: FakeEngine) ->
     """A client that comes later is refused instead of waiting for nobody."""
     listener = Listener(socket.create_server(("127.0.0.1", 0)))
     address = listener.socket.getsockname()
-    engine.on_drain = lambda: engine.calls.append(f"open: {listener.socket.fileno() >= 0}")
+    engine.on_shut = lambda: engine.calls.append(f"open: {listener.socket.fileno() >= 0}")
     engine.last_response_leaves.set()
     worker = started(engine, listener)
     worker.ask_to_stop()
     worker.serve()
-    assert engine.calls == ["start", "drain", "open: True", "stop"]
+    assert engine.calls == ["start", "shut", "open: True", "drain", "stop"]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, timeout=WAIT_S)
 
@@ -190,7 +206,9 @@ def test_the_graceful_timeout_ends_the_wait(engine: FakeEngine, caplog: pytest.L
     cut, thread = caplog.messages[-2:]
     assert cut == "stopped on request, after 0 s: cut off 1 exchange (1 in the application)"
     own, innermost = r"FakeEngine\._run \(.*test_process\.py:\d+\)", r"\S*wait \(.*threading\.py:\d+\)"
-    assert re.fullmatch(f"thread potstill-0 did not end: it is in {own}, in {innermost}", thread)
+    assert re.fullmatch(
+        f"thread potstill-0 did not end: it is in {own}, in {innermost}\n", thread.partition("  File")[0]
+    )
 
 
 def test_what_a_handler_of_the_program_raises_ends_serving(engine: FakeEngine) -> None:
@@ -201,7 +219,7 @@ def test_what_a_handler_of_the_program_raises_ends_serving(engine: FakeEngine) -
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
-        worker = Worker(engine, (), WAIT_S)
+        worker = Worker(engine, (), Patience(WAIT_S))
         worker.start(keep_own_handlers=True)
         threading.Timer(0.01, signalling(signal.SIGTERM)).start()
         with pytest.raises(LookupError, match="enough"):

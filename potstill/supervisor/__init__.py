@@ -1,0 +1,1 @@
+"""Many processes: fork, watch, replace, reload, upgrade, stop."""

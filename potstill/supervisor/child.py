@@ -1,0 +1,96 @@
+"""The life of a worker, from the fork to its end; everything here runs in the worker.
+
+Its steps: be a process of its own, load the application, warm up, serve, go. What goes wrong before it serves
+is reported to the supervisor, which is the one that tells the operator.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from potstill.assemble import ApplicationLoadError, ApplicationNameError, engine_options, failed, load
+from potstill.core.stats import Stats
+from potstill.net.bind import Listener
+from potstill.settings import Settings
+from potstill.supervisor import hooks
+from potstill.supervisor.channel import Channel, Failed, Fault, Ready
+from potstill.worker.console import forget_logging, set_up_logging
+from potstill.worker.identity import IdentityError, set_title
+from potstill.worker.leave import Leaving
+from potstill.worker.process import LAST_CALL_S, Ending, Patience, Worker, make_worker
+from potstill.worker.warmup import WarmupError, warm_up
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+logger = logging.getLogger("potstill")
+
+STANDARD_ERROR = 2
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker is forked for."""
+
+    number: int
+    settings: Settings
+    listeners: Sequence[Listener]
+    channel: Channel
+    stats: Stats
+    directory: str  # where the application is looked for
+    application: WSGIApplication | None  # preloaded
+
+
+def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
+    """The whole life; None when it could not serve, which has been reported."""
+    settings, channel = assignment.settings, assignment.channel
+    # For SIGABRT, by which the supervisor ends a worker that is stuck, and for crashes.
+    faulthandler.enable(STANDARD_ERROR)
+    try:
+        worker = prepare(assignment)
+    except ApplicationNameError as error:
+        channel.report(Failed(Fault.NAME, str(error)))
+        return None
+    except (ApplicationLoadError, WarmupError, IdentityError) as error:
+        channel.report(Failed(Fault.RAISED, str(error)))
+        return None
+    except OSError as error:
+        channel.report(Failed(Fault.RAISED, f"the worker cannot be set up: {error}"))
+        return None
+    channel.report(Ready())
+    ending = worker.serve(afterwards=leaving.now)
+    hooks.try_call("worker_exit", settings.worker_exit, assignment.number)
+    return ending
+
+
+def prepare(assignment: Assignment) -> Worker:
+    """A worker that accepts connections. Raises what `work` reports."""
+    settings, number = assignment.settings, assignment.number
+    os.chdir(assignment.directory)
+    set_title(settings.proc_name, f"worker {number}")
+    forget_logging()
+    hooks.call(settings.post_fork, number)
+    application = assignment.application or load(settings.app)
+    set_up_logging(settings.log_level, of_many=True)
+    options = engine_options(settings)
+    try:
+        for line in warm_up(application, settings.warmup, assignment.listeners[0].socket, options):
+            logger.info("worker %d: %s", number, line)
+    except (WarmupError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise failed(error) from error
+    patience = Patience(
+        settings.graceful_timeout, last_call_s=LAST_CALL_S
+    )  # a delay is the supervisor's business
+    worker = make_worker(application, assignment.listeners, options, patience, stats=assignment.stats)
+    worker.obey(assignment.channel.fileno())
+    worker.start(signals=(signal.SIGTERM,))
+    hooks.try_call("worker_ready", settings.worker_ready, number)  # it serves already
+    return worker

@@ -1,0 +1,44 @@
+"""The supervisor's words for the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from potstill.supervisor.crew import Member
+from potstill.supervisor.stopping import Stage, Stopping
+
+
+def last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2]
+
+
+def describe_crew(crew: Sequence[Member], wanted: int, now: float) -> str:
+    """The table of workers, for a person."""
+    lines = [f"{len(crew)} workers, {wanted} wanted"]
+    for member in sorted(crew, key=lambda each: each.number):
+        pulse, totals = member.stats.pulse(), member.stats.totals()
+        stale = f", to be replaced after {member.stale}" if member.stale else ""
+        lines.append(
+            f"  {member.name}: {member.state.name.lower()}, {now - member.forked_at:.0f} s old, "
+            f"{totals['exchanges']} requests, {totals['accepted'] - totals['closed']} connections, "
+            f"{member.stats.in_application()} in the application, "
+            f"GIL taken in {pulse.gil_wait_s * 1000:.1f} ms{stale}"
+        )
+    return "\n".join(lines)
+
+
+def progress(stopping: Stopping, crew: Sequence[Member], now: float) -> str:
+    """`stopping on SIGTERM: 3 exchanges (2 in the application) in 2 workers, for at most 27 s`."""
+    totals = [member.stats.totals() for member in crew]
+    connections = sum(total["accepted"] - total["closed"] for total in totals)
+    busy = sum(member.stats.in_application() for member in crew)
+    what = (
+        f"{counted(connections, 'connection')} ({busy} in the application) in {counted(len(crew), 'worker')}"
+    )
+    if stopping.stage is Stage.DELAY:
+        return f"stopping on {stopping.cause}: accepting for another {stopping.drain_at - now:.0f} s; {what}"
+    return f"stopping on {stopping.cause}: {what}, for at most {max(0.0, stopping.until - now):.0f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
