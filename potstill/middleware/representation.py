@@ -64,7 +64,7 @@ class Representation:
             return []
         parts = self._parts(environ)
         if parts is None:
-            return self._whole(environ, start_response, opener)
+            return self.whole(environ, start_response, opener)
         if not parts:
             fields = [("Content-Range", f"bytes */{self.size}"), ("Content-Length", "0")]
             start_response("416 Range Not Satisfiable", [("Content-Type", "text/plain"), *fields])
@@ -85,9 +85,10 @@ class Representation:
         start_response("412 Precondition Failed", [*fields, ("ETag", self.etag)])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
-    def _whole(
+    def whole(
         self, environ: WSGIEnvironment, start_response: StartResponse, opener: Opener
     ) -> Iterable[bytes]:
+        """The 200, without a look at conditions: the answer to methods that have none."""
         if self.content is not None:
             start_response("200 OK", [*self.fields])
             return [self.content]
