@@ -1,6 +1,7 @@
 """argv → a verb. `serve` is the verb that is meant when none is named.
 
     potstill app:app --bind :8000          the same as `potstill serve app:app --bind :8000`
+    potstill explain-proxy …               what would be believed of a proxy's headers (explain_proxy.py)
 
 Options are made from the table in `potstill.settings`. Click only splits argv: it hands on what was written,
 as text, and `potstill.config` judges it together with the other places, so that all errors come at once.
@@ -28,6 +29,7 @@ from potstill.config import (
     report,
     resolve,
 )
+from potstill.explain_proxy import explain_proxy
 from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option, Settings
 
 FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
@@ -140,6 +142,9 @@ def serve(print_config: bool, **given: Any) -> None:
         fail(WRONG_USAGE, NO_APPLICATION)
     else:
         run(configuration.settings)
+
+
+verbs.add_command(explain_proxy)
 
 
 def run(settings: Settings) -> None:
