@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from potstill import __version__
+from potstill.cgi_command import cgi
 from potstill.config import (
     ConfigurationError,
     command_line_layer,
@@ -138,7 +139,7 @@ def serve(print_config: bool, **given: Any) -> None:
         click.echo(f"potstill: {doubt}", err=True)
     if print_config:
         click.echo(report(configuration))
-    elif not configuration.settings.app:
+    elif not configuration.settings.app and not configuration.settings.has_routes:
         fail(WRONG_USAGE, NO_APPLICATION)
     else:
         run(configuration.settings)
@@ -150,7 +151,13 @@ verbs.add_command(explain_proxy)
 def run(settings: Settings) -> None:
     """Listen, load the application, and serve it to the end of this process."""
     # What follows loads the compiled core, sockets and threads: `--help` and `--version` do without.
-    from potstill.assemble import ApplicationLoadError, ApplicationNameError, engine_options, load
+    from potstill.assemble import (
+        ApplicationLoadError,
+        ApplicationNameError,
+        SitesError,
+        application_of,
+        engine_options,
+    )
     from potstill.net.bind import BindError, open_listeners
     from potstill.worker.console import set_up_logging, start_line, tell
     from potstill.worker.leave import Leaving
@@ -162,16 +169,18 @@ def run(settings: Settings) -> None:
     except BindError as error:
         fail(FAILED, f"potstill: {error}")
     try:
-        application = load(settings.app)
+        application = application_of(settings)
         set_up_logging(settings.log_level)
         urls = [listener.url for listener in listeners]
         options = engine_options(settings)
         worker = make_worker(application, listeners, options, graceful_timeout_s=settings.graceful_timeout)
         worker.start()
-        tell(start_line(settings.app, urls, settings.threads))
+        tell(start_line(settings.app or "its routes", urls, settings.threads))
         ending = worker.serve(afterwards=leaving.now)
     except ApplicationNameError as error:
         fail(WRONG_USAGE, f"potstill: {error}")
+    except SitesError as error:
+        fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in error.problems))
     except ApplicationLoadError as error:
         fail(APPLICATION_RAISED, f"{error}\npotstill: {settings.app} raised while it was loaded")
     except KeyboardInterrupt:
@@ -180,6 +189,9 @@ def run(settings: Settings) -> None:
         for listener in listeners:
             listener.close()
     leaving.arm(stuck=bool(ending.stuck), patience_s=ending.time_left_s)
+
+
+verbs.add_command(cgi)
 
 
 def fail(code: int, message: str) -> None:

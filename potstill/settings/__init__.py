@@ -24,6 +24,7 @@ from potstill.settings.kinds import (
     Directory,
     Duration,
     Kind,
+    Several,
     Size,
     Text,
     Whole,
@@ -76,7 +77,7 @@ class Option:
 
     @property
     def repeatable(self) -> bool:
-        return isinstance(self.about.kind, Addresses)
+        return isinstance(self.about.kind, Addresses | Several)
 
     @property
     def positional(self) -> bool:
@@ -87,15 +88,36 @@ class Option:
         return self.about.kind.show(value)
 
 
-LISTENING, RUNNING, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
+# In one text, a comma before a path begins the next route.
+NEXT_ROUTE = r",(?=\s*/)"
+ENTRIES = Several(r"[^\x00-\x1f\x7f]+", "a network such as 10.0.0.0/8, an address or unix", "NETWORK", r"\s*;\s*")
+
+
+def routes(of: str, example: str) -> Several:
+    """Routes, written PATH=TARGET."""
+    return Several(r"/[^=\x00-\x1f]*=[^\x00-\x1f\x7f]+", f"PATH={of}, as in {example}", f"PATH={of}", NEXT_ROUTE)
+
+
+LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
     "Listening",
     "Running",
+    "Sites",
     "Timeouts",
     "Limits of a request",
     "Header fields",
     "Memory",
 )
-GROUPS = (LISTENING, RUNNING, TIMEOUTS, LIMITS, HEADERS, MEMORY)
+GROUPS = (LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY)
+
+
+# The options that add a route, with the key of a route that each stands for.
+ROUTE_FLAGS = {
+    "mount": "app",
+    "static": "static",
+    "upstream": "upstream",
+    "cgi": "cgi",
+    "redirect": "redirect",
+}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +188,58 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             peers=("gunicorn: log-level", "granian: log-level"),
         ),
     ] = "info"
+    mount: Annotated[
+        tuple[str, ...],
+        About(
+            SITES,
+            routes("APP", "/admin=backoffice:app"),
+            "Another application below a path; may be repeated.",
+            peers=("uwsgi: mount",),
+        ),
+    ] = ()
+    static: Annotated[
+        tuple[str, ...],
+        About(
+            SITES,
+            routes("DIRECTORY", "/static=public"),
+            "The files of a directory below a path; may be repeated.",
+            peers=("uwsgi: static-map", "granian: static-path-mount"),
+        ),
+    ] = ()
+    upstream: Annotated[
+        tuple[str, ...],
+        About(
+            SITES,
+            routes("URL", "/api=http://10.0.0.1:8080"),
+            "An upstream server for a path; several for one path share its requests.",
+            peers=("uwsgi: http-to",),
+        ),
+    ] = ()
+    cgi: Annotated[
+        tuple[str, ...],
+        About(
+            SITES,
+            routes("DIRECTORY", "/cgi-bin=cgi-bin"),
+            "The programs of a directory, run as CGI, below a path; may be repeated.",
+            peers=("uwsgi: cgi",),
+        ),
+    ] = ()
+    redirect: Annotated[
+        tuple[str, ...],
+        About(
+            SITES,
+            routes("URL", "/old=/new"),
+            "Send clients that ask below a path to another one (308); may be repeated.",
+        ),
+    ] = ()
+    allow: Annotated[
+        tuple[str, ...],
+        About(SITES, ENTRIES, "Who may ask; others are answered 403. May be repeated."),
+    ] = ()
+    deny: Annotated[
+        tuple[str, ...],
+        About(SITES, ENTRIES, "Who may not ask, whatever --allow says; may be repeated."),
+    ] = ()
     header_timeout: Annotated[
         float,
         About(
@@ -290,6 +364,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         About(MEMORY, Directory(), "Where temporary files go; by default where the system puts them."),
     ] = None
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether there is something to serve besides APP."""
+        return any(getattr(self, flag) for flag in ROUTE_FLAGS)
 
 
 def rows(table: type[msgspec.Struct]) -> tuple[Option, ...]:
