@@ -115,7 +115,10 @@ class Connection:
         Raises UpstreamError; what `blocks` raises passes through.
         """
         patience_s = deadline - monotonic()
-        request = h11.Request(method=head.method, target=head.target, headers=head.headers)
+        try:
+            request = h11.Request(method=head.method, target=head.target, headers=head.headers)
+        except h11.LocalProtocolError as error:
+            raise UpstreamError(502, f"the request cannot be sent: {error}", blamed=False) from error
         early = self._send(request, deadline)
         if early is not None:
             return early
@@ -134,11 +137,7 @@ class Connection:
         """Send what the event is on the wire. An answer that comes meanwhile is returned, and ends the
         sending.
         """
-        try:
-            octets = self._protocol.send(event)
-        except h11.LocalProtocolError as error:
-            raise UpstreamError(502, f"the request cannot be sent: {error}", blamed=False) from error
-        left = memoryview(octets or b"")
+        left = memoryview(self._protocol.send(event) or b"")
         while left:
             try:
                 left = left[self.channel.send(left) :]

@@ -32,8 +32,8 @@ class RemoteOptions:
     forwarded: which fields tell the upstream of the client: X-Forwarded-For, -Proto, -Host and -Prefix, the
         Forwarded of RFC 7239, both or none. What the client itself sent under these names is never passed on.
     via: the name of this proxy in the Via fields (RFC 9110 section 7.6.3).
-    upgrades: the protocols to which a connection may be upgraded, in lower case. Only those whose upstream end
-        cannot be talked into serving further HTTP requests belong here.
+    upgrades: the protocols to which a connection may be upgraded, in lower case. Only those belong here whose
+        upstream end cannot be talked into serving further HTTP requests.
     tls: for https; None verifies the certificate against the system's authorities.
     """
 

@@ -190,7 +190,8 @@ def _end_to_end(environ: dict[str, Any]) -> Headers:
 
 
 def _connection_options(environ: dict[str, Any]) -> set[str]:
-    return {option.strip().lower() for option in environ.get("HTTP_CONNECTION", "").split(",")}
+    options = (option.strip().lower() for option in environ.get("HTTP_CONNECTION", "").split(","))
+    return {option for option in options if option}
 
 
 @lru_cache(maxsize=1024)
