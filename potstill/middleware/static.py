@@ -120,7 +120,9 @@ class Static:
         if not allowed and self._fallback is None:
             return not_allowed(environ, start_response)
         try:
-            found = self._find(environ.get("PATH_INFO", ""))
+            # Nothing at all is the mount point without its slash; without a mount point it is the root.
+            path = environ.get("PATH_INFO", "") or ("" if environ.get("SCRIPT_NAME") else "/")
+            found = self._find(path)
         except PermissionError:
             return plain_answer(environ, start_response, "403 Forbidden")
         if found is None:

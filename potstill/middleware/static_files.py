@@ -147,6 +147,8 @@ class StaticFiles:
     # Finding
 
     def _found(self, path_info: str, path: bytes, known: Resource | None) -> Resource | Directory | None:
+        if not path_info:
+            return Directory(b"")
         if path and not path.endswith(b"/"):
             return self._resource(path_info, path, known)
         for name in self._rules.index:
