@@ -93,8 +93,7 @@ class CGIDirectory:
                 found = self._find(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
                 answer = self._run(environ, found)
                 if isinstance(answer, Answer):
-                    start_response(answer.head.status, answer.head.headers)
-                    return answer
+                    return answer.begin(start_response)
                 mount = environ.get("SCRIPT_NAME", "")
                 environ = redirected(environ, answer, mount)
                 if environ["SCRIPT_NAME"] != mount:
@@ -199,6 +198,15 @@ class Answer:
         self._script = script
         self._first = first
         self._idle_timeout_s = idle_timeout_s
+
+    def begin(self, start_response: StartResponse) -> Answer:
+        """Itself, announced. What `start_response` raises ends the program."""
+        try:
+            start_response(self.head.status, self.head.headers)
+        except BaseException:
+            self.close()
+            raise
+        return self
 
     def __iter__(self) -> Iterator[bytes]:
         return self
