@@ -204,14 +204,13 @@ def test_a_client_that_leaves_ends_the_program(root: Path) -> None:
 
 
 def test_a_start_response_that_raises_ends_the_program(root: Path) -> None:
-    program(root, "a.cgi", f"{PLAIN} echo $$ >pid; exec sleep 60")
+    program(root, "a.cgi", f"echo $$ >pid; {PLAIN} exec sleep 60")
 
     def refuse(status: str, headers: Any) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
         CGIDirectory(root)(environ_of(path="/a.cgi"), refuse)
-    wait_until(lambda: (root / "pid").read_text().strip())
     pid = int((root / "pid").read_text())
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
