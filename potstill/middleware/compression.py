@@ -120,6 +120,7 @@ class _Exchange:
         self._held: tuple[str, Fields, Any] | None = None
         self._compressor: Compressor | None = None
         self._server_write: Callable[[bytes], object] | None = None
+        self._sent = False  # compressed octets
         self.passed = False
 
     # What the application calls
@@ -128,12 +129,12 @@ class _Exchange:
         self, status: str, headers: Fields, exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
         try:
-            if self._server_write is not None:  # only the server knows whether there is a way back
+            if self._sent:  # the server raises what it is given: there is no way back
                 return self._start_response(status, headers, exc_info)
             if self._held is not None and not exc_info:
                 raise AssertionError("start_response was called twice without exc_info (PEP 3333)")
-            self._held = status, list(headers), exc_info
-            if not self._wants_compression():
+            self._held, self._compressor = (status, list(headers), exc_info), None
+            if not self._wants_compression() or self.passed:
                 return self._pass()
             return self.write
         finally:
@@ -158,7 +159,7 @@ class _Exchange:
     def _whole(self, body: bytes) -> list[bytes]:
         """A body that is there at once; write() may have sent something before."""
         if self._compressor is not None:
-            return [self._compressor.end(body)]
+            return [self.end(body)]
         if self._head_only or len(body) < self._owner.size_min:
             self._pass()
             return [body]
@@ -167,21 +168,28 @@ class _Exchange:
         return [compressed]
 
     def next(self, block: bytes) -> bytes:
-        """What stands for one block. An empty one says "nothing yet": the head still waits then."""
-        if self.passed or not block:
+        """What stands for one block.
+
+        Even for an empty one, which says "nothing yet", the server must have been told a head (PEP 3333);
+        as long as no octet has been sent, it takes another one.
+        """
+        if self.passed:
             return block
         if self._compressor is None:
             if self._head_only:
                 self._pass()
                 return block
             self._compress(None)
+        if not block:
+            return block
         assert self._compressor is not None
+        self._sent = True
         return self._compressor.block(block)
 
-    def end(self) -> bytes:
-        """What is left to send when no block is to come."""
+    def end(self, block: bytes = b"") -> bytes:
+        """What is left to send, the last block included."""
         if self._compressor is not None:
-            return self._compressor.end()
+            return self._compressor.end(block)
         if self._held is not None and not self.passed:
             self._pass()
         return b""

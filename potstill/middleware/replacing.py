@@ -40,6 +40,7 @@ def call_judged(
         return replacement(environ, start_response)
     if exchange.replacement is not None:
         return exchange.replaced(result)
+    exchange.returned = True
     return result if exchange.passed else _Late(result, exchange)
 
 
@@ -50,21 +51,24 @@ class _Exchange:
         self._environ = environ
         self._start_response = start_response
         self._judge = judge
+        self._exc_info: Any = None  # of a head that took the place of one the server has
         self.passed = False  # to the server
+        self.returned = False  # by the application
         self.replacement: WSGIApplication | None = None
 
     def start_response(
         self, status: str, headers: Fields, exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
         try:
-            if not self.passed:
-                fields = list(headers)
-                self.replacement = self._judge.started(status, fields)
-                if self.replacement is not None:
-                    return _ignore
-                self.passed = True
-                headers = fields
-            return self._start_response(status, headers, exc_info)
+            fields = list(headers)
+            replacement = self._judge.started(status, fields)
+            # Once the server has a head and the application's iterable, only the head can be another.
+            if replacement is None or (self.passed and self.returned):
+                self.passed, self.replacement = True, None
+                return self._start_response(status, fields, exc_info)
+            self.replacement = replacement
+            self._exc_info = exc_info if self.passed else None
+            return _ignore
         finally:
             exc_info = None  # PEP 3333: no cycle through the traceback
 
@@ -75,7 +79,15 @@ class _Exchange:
         """The other response; the application's own is not asked for a body and closed."""
         assert self.replacement is not None
         close(result)
-        return self.replacement(self._environ, self._start_response)
+        exc_info, self._exc_info = self._exc_info, None
+        if exc_info is None:
+            return self.replacement(self._environ, self._start_response)
+
+        def start_again(status: str, headers: Fields, own: Any = None, /) -> Callable[[bytes], object]:
+            # Raises the application's error if the first head has been sent already (PEP 3333).
+            return self._start_response(status, headers, own or exc_info)
+
+        return self.replacement(self._environ, start_again)
 
     def replaced_after(self, error: Exception, result: Iterable[bytes]) -> Iterable[bytes] | None:
         self.replacement = self.after(error)
