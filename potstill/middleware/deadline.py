@@ -1,9 +1,8 @@
 """A time limit for one route, kept by the server.
 
-Python code cannot be stopped from outside without harm, so a middleware cannot keep a time limit. A server
-can: Potstill puts the time by which it gives up a request, in seconds of `time.monotonic`, into
-`environ["potstill.deadline"]`, and reads it back. This middleware makes it earlier. Under a server without
-the key it does nothing.
+A middleware cannot stop the application that it has called. A server can: Potstill puts the time by which it
+interrupts a request, in seconds of `time.monotonic` or None for never, into `environ["potstill.deadline"]`,
+and reads it back. This middleware makes it earlier. Under a server without the key it does nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Deadline:
         self._timeout_s = timeout_s
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        deadline = environ.get(KEY)
-        if deadline is not None:
-            environ[KEY] = min(deadline, time.monotonic() + self._timeout_s)
+        if KEY in environ:
+            deadline, own = environ[KEY], time.monotonic() + self._timeout_s
+            environ[KEY] = own if deadline is None else min(deadline, own)
         return self._app(environ, start_response)

@@ -12,11 +12,9 @@ from tests.unit.middleware.hosts import Recorder, environ_of
 KEY = "potstill.deadline"
 
 
-def seen(timeout_s: float, deadline: float | None = None) -> object:
+def seen(timeout_s: float, **more: float | None) -> object:
     recorder = Recorder()
-    environ = environ_of()
-    if deadline is not None:
-        environ[KEY] = deadline
+    environ = {**environ_of(), **{f"potstill.{name}": value for name, value in more.items()}}
     list(Deadline(recorder, timeout_s)(environ, lambda *_: lambda _: None))
     return recorder.seen[0].get(KEY)
 
@@ -28,6 +26,9 @@ def test_a_deadline_becomes_earlier_and_never_later() -> None:
     assert isinstance(lowered, float)
     assert now + 5 <= lowered <= time.monotonic() + 5
     assert seen(60.0, deadline=now + 5) == now + 5
+    first = seen(5.0, deadline=None)
+    assert isinstance(first, float)
+    assert now + 5 <= first <= time.monotonic() + 5
 
 
 def test_a_server_without_deadlines_is_not_told_any() -> None:
