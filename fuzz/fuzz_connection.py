@@ -58,6 +58,18 @@ OPTIONS = Options(
     response_memory_bytes=1 << 20,
     spool_dir=None,
     multiprocess=False,
+    request_buffering=True,
+    response_spool_bytes=1 << 30,
+    request_timeout_s=0.0,
+    interrupt_grace_s=5.0,
+    slow_request_s=10.0,
+    cancel_on_disconnect=False,
+    queue_timeout_s=0.0,
+    backlog_limit=0,
+    trust_request_start=False,
+    health_path="",
+    ready_path="",
+    handover_limit=512,
 )
 
 

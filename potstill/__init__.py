@@ -10,14 +10,27 @@ __version__ = "0.1.0"
 # The address that tutorials use: every IPv4 address of this machine, port 8888.
 SERVER_ADDRESS = ("", 8888)
 
-__all__ = ["SERVER_ADDRESS", "WSGIServer", "__version__", "make_server", "serve"]
+__all__ = [
+    "SERVER_ADDRESS",
+    "ClientDisconnected",
+    "RequestTimeout",
+    "WSGIServer",
+    "__version__",
+    "make_server",
+    "serve",
+]
 
 TYPE_CHECKING = False  # what type checkers take for true, without the cost of importing `typing`
 if TYPE_CHECKING:
+    from potstill.core.interrupts import ClientDisconnected, RequestTimeout
     from potstill.library import WSGIServer, make_server, serve
 else:
 
     def __getattr__(name):
+        if name in ("ClientDisconnected", "RequestTimeout"):
+            from potstill.core import interrupts
+
+            return getattr(interrupts, name)
         if name in __all__:
             from potstill import library
 

@@ -98,6 +98,12 @@ def parameter(option: Option) -> click.Parameter:
     """An option of the table as click knows it; the value is text, or missing when it was not given."""
     if option.positional:
         return click.Argument([option.field], required=False, metavar=option.about.kind.metavar)
+    if option.switch:
+        return click.Option(
+            [f"{option.flag}/--no-{option.name}", option.field],
+            default=None,
+            help=f"{option.help} [{option.show(option.default)}]",
+        )
     return click.Option(
         [option.flag, option.field],
         multiple=option.repeatable,

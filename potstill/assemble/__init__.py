@@ -87,6 +87,18 @@ def engine_options(settings: Settings) -> Options:
         response_memory_bytes=settings.response_memory,
         spool_dir=settings.spool_dir,
         multiprocess=False,
+        request_buffering=settings.request_buffering == "on",
+        response_spool_bytes=settings.response_spool,
+        request_timeout_s=settings.request_timeout,
+        interrupt_grace_s=settings.interrupt_grace,
+        slow_request_s=settings.slow_request,
+        cancel_on_disconnect=settings.cancel_on_disconnect,
+        queue_timeout_s=settings.queue_timeout,
+        backlog_limit=settings.backlog_limit,
+        trust_request_start=settings.trust_request_start,
+        health_path=settings.health_path,
+        ready_path=settings.ready_path,
+        handover_limit=settings.handover_limit,
     )
 
 

@@ -29,7 +29,8 @@ from potstill.middleware import (
     SecurityHeaders,
     Static,
 )
-from potstill.settings import ROUTE_FLAGS, Settings
+from potstill.settings import Settings
+from potstill.settings.sites import ROUTE_FLAGS
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

@@ -8,7 +8,7 @@ from potstill.core.schedule cimport (
     THEN_WAIT, runner_t, schedule_admit, schedule_advance, schedule_clock, schedule_close, schedule_drain, schedule_end,
     schedule_enter, schedule_next, schedule_note, schedule_open, schedule_t, schedule_wait,
 )
-from potstill.core.slots cimport LIST_NONE, slab_find, slot_t, slot_token
+from potstill.core.slots cimport LIST_NONE, PACE_SLOW, slab_find, slot_t, slot_token
 from potstill.core.stats cimport counters_t
 
 
@@ -44,7 +44,7 @@ cdef class ScheduleFace:
         me.then, me.list, me.relevant, me.spent_ns = then, which, relevant, spent_ns
         me.now_ns = schedule_clock(&self.schedule)
         if me.slot != NULL:
-            me.slot.slow = spent_ns > 0
+            me.slot.pace = PACE_SLOW if spent_ns > 0 else me.slot.pace
         slot = schedule_next(&self.schedule, me)
         if slot == NULL:
             return me.must
@@ -73,5 +73,4 @@ cdef class ScheduleFace:
     def numbers(self):
         """running, awake, target, ready, backlog, connections."""
         cdef schedule_t *all = &self.schedule
-        return (all.running, all.awake, all.target, all.ready.queues[0].count + all.ready.queues[1].count,
-                all.backlog.queues[0].count + all.backlog.queues[1].count, all.connections)
+        return (all.running, all.awake, all.target, all.ready.count, all.backlog.count, all.connections)

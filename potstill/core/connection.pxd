@@ -2,9 +2,11 @@
 
 from potstill.core.body cimport Body
 from potstill.core.environ cimport EnvironBuilder
+from potstill.core.facilities cimport Facilities
 from potstill.core.http1 cimport chunks_t, head_t
 from potstill.core.pending cimport Pending
 from potstill.core.response cimport Exchange
+from potstill.core.runner cimport Runner
 from potstill.core.service cimport Service
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
@@ -30,6 +32,8 @@ cdef class Connection:
     cdef str remote_addr, remote_port
     cdef Pending pending               # or None: an idle connection has none
     cdef Exchange exchange             # or None: between requests
+    cdef Facilities facilities         # … and what it may be asked for
+    cdef object inner                  # an application of the server's own that answers it, or None
     cdef Body body                     # its wsgi.input, while it arrives
     cdef chunks_t *chunks              # owned; of a chunked body, while it arrives
     cdef long long left                # octets of a Content-Length body still to come
@@ -42,7 +46,10 @@ cdef class Connection:
     cdef bint abort                    # … or end with a reset, because no orderly end would tell that it was cut
 
     cdef void handle(self, unsigned int notes, Workspace workspace) noexcept
-    cdef void run(self, Workspace workspace) noexcept
+    cdef void run(self, Workspace workspace, Runner runner, long long noticed_ns) noexcept
+    cdef void turn_away(self, Workspace workspace, int code) noexcept
+    cdef void _drop_exchange(self) noexcept
+    cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1
     cdef void end(self, Workspace workspace) noexcept
     cdef void _go(self, int verdict) noexcept
     cdef void _give_up(self, Workspace workspace, int code) noexcept

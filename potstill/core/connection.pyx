@@ -23,6 +23,7 @@ from libc.string cimport memmove
 from potstill.core.body cimport Body
 from potstill.core.chunks cimport DATA
 from potstill.core.environ cimport EnvironBuilder
+from potstill.core.facilities cimport Facilities, facilities_give, facilities_take
 from potstill.core.http1 cimport (
     COMPLETE,
     INCOMPLETE,
@@ -32,6 +33,7 @@ from potstill.core.http1 cimport (
     REFUSE_HEADER_TIMEOUT,
     REFUSE_MISDIRECTED,
     REFUSE_NO_MEMORY,
+    REFUSE_QUEUE_TIMEOUT,
     REFUSE_SPOOL_FULL,
     chunks_feed,
     chunks_free,
@@ -42,11 +44,13 @@ from potstill.core.http1 cimport (
 from potstill.core.pending cimport Pending
 from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE
 from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
+from potstill.core.runner cimport Runner
 from potstill.core.service cimport Service
-from potstill.core.stats cimport add
+from potstill.core.stats cimport add, stats_queue
 from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
 
+from potstill.core.queueing import seconds_since
 from potstill.core.refusals import REFUSALS
 from potstill.core.response import reason_phrase
 
@@ -99,13 +103,29 @@ cdef class Connection:
             self._log_failure("internal error while reading from", error)
             self.end(workspace)
 
-    cdef void run(self, Workspace workspace) noexcept:
+    cdef void run(self, Workspace workspace, Runner runner, long long noticed_ns) noexcept:
         """Call the application for the whole request that has been read, and see its answer off as far as it goes."""
         cdef Exchange exchange = self.exchange
-        exchange.respond(self.service.application, workspace)
-        self.exchange = None
-        self.body = None
-        exchange.environ = None        # an application that kept start_response must not keep the request
+        try:
+            if not self._prepare(workspace, noticed_ns):
+                self._go(self._refuse(workspace, REFUSE_QUEUE_TIMEOUT))
+                return
+        except BaseException as error:
+            self._log_failure("internal error before the application", error)
+            self.end(workspace)
+            return
+        self.facilities.runner = runner
+        if self.service.cancel:
+            runner.hear()
+        runner.exchange = exchange
+        exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
+        runner.exchange = None
+        exchange.pending = None
+        self._drop_exchange()
+        if exchange.taken is not None:
+            self.transport.taken = True
+            self.end(workspace)
+            return
         self.keep = exchange.keep_alive and not exchange.cut
         self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
         if self.transport.queued:
@@ -117,6 +137,30 @@ cdef class Connection:
             self._log_failure("internal error while answering", error)
             self.end(workspace)
 
+    cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1:
+        """Say when the application is called, and how long that took. False where it took too long."""
+        cdef Exchange exchange = self.exchange
+        cdef Service service = self.service
+        cdef long long now = workspace.now_ns
+        cdef long long queue_ns = max(now - noticed_ns, 0)
+        if service.trust_request_start:
+            queue_ns = max(queue_ns, <long long>(1e9 * seconds_since(exchange.environ.get("HTTP_X_REQUEST_START"))))
+        stats_queue(workspace.counters, queue_ns)
+        exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
+        if service.queue_timeout_ns and queue_ns > service.queue_timeout_ns and self.inner is None:
+            return False
+        if service.request_timeout_ns:
+            exchange.environ["potstill.deadline"] = (now + service.request_timeout_ns) / 1e9
+        exchange.called_ns = now
+        exchange.queue_ns = queue_ns
+        exchange.report_ns = service.slow_ns
+        exchange.pending = self.pending
+        return True
+
+    cdef void turn_away(self, Workspace workspace, int code) noexcept:
+        """Refuse the whole request that has been read, for want of a seat."""
+        self._give_up(workspace, code)
+
     cdef void _go(self, int verdict) noexcept:
         self.verdict = verdict
         if verdict != PHASE_GO_ON:     # the phase that it goes on in has been set already
@@ -127,15 +171,25 @@ cdef class Connection:
         if self.phase != PHASE_ENDED:
             add(&workspace.counters.closed, 1)
             add(&workspace.counters.octets_sent, self.transport.sent)
-        self.transport.shared = self.service.answers.forked
+        self.transport.shared = self.service.answers.forked or self.transport.taken
         if self.abort or self.transport.queued:
             # Where the end of the connection is the end of the body, an orderly one would make half an answer whole.
             self.transport.reset_on_close()
         self.transport.close()
         self.pending = None
+        self._drop_exchange()
+        self.phase = self.verdict = PHASE_ENDED
+
+    cdef void _drop_exchange(self) noexcept:
+        cdef Facilities facilities = self.facilities
+        if self.exchange is not None:
+            self.exchange.environ = None       # an application that kept start_response must not keep the request
         self.exchange = None
         self.body = None
-        self.phase = self.verdict = PHASE_ENDED
+        self.inner = None
+        if facilities is not None:
+            self.facilities = None
+            facilities_give(self.builder, facilities)
 
     cdef void _give_up(self, Workspace workspace, int code) noexcept:
         try:
@@ -256,16 +310,20 @@ cdef class Connection:
         self.body = Body.__new__(Body)
         self.body.memory_max = service.body_memory_bytes
         self.body.spool_dir = service.spool_dir
+        self.facilities = facilities_take(self.builder)
+        self.facilities.exchange = self.exchange = exchange
         exchange.transport = self.transport
         exchange.options = service.answers
-        exchange.environ = self.builder.build(data, head, self.body, self.remote_addr, self.remote_port)
+        exchange.environ = self.builder.build(self.facilities.base, data, head, self.body, self.remote_addr,
+                                              self.remote_port)
         exchange.remote_addr = self.remote_addr
         exchange.remote_port = self.remote_port
         exchange.minor = head.minor
         exchange.head_only = self.head_only
         exchange.keep_alive = head.keep_alive and service.keep_alive \
             and (service.requests_max == 0 or self.requests < service.requests_max)
-        self.exchange = exchange
+        if service.inner is not None:
+            self.inner = service.inner.get(data[head.path.start:head.path.start + head.path.length])
         if head.content_length <= 0 and not head.chunked:
             self._keep_rest(data + begin, size - begin)
             return PHASE_READY
@@ -394,6 +452,8 @@ cdef class Connection:
         if self.chunks != NULL:
             # The application reads a body whose length is known by now.
             self.exchange.environ["CONTENT_LENGTH"] = str(self.body._size)
+            if self.chunks.trailers_size:
+                self.exchange.trailers = <bytes>self.chunks.trailers[:self.chunks.trailers_size]
             chunks_free(self.chunks)
             free(self.chunks)
             self.chunks = NULL
@@ -461,6 +521,8 @@ cdef class Connection:
         head = (f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n"
                 "Content-Type: text/plain; charset=utf-8\r\n"
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n").encode()
+        if refusal.status == 503:
+            head += self.service.retry_after       # RFC 9110 section 10.2.3
         if self.head_only:
             body = b""
         workspace.output_size = 0
@@ -472,8 +534,7 @@ cdef class Connection:
         workspace.put(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
         self.transport.send(workspace.output, workspace.output_size)
         self.pending = None
-        self.exchange = None
-        self.body = None
+        self._drop_exchange()
         self.keep = False
         if self.transport.queued:
             return PHASE_WRITE

@@ -1,41 +1,12 @@
 """The engine: one thread more than there are runner seats, all with the same life."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from potstill.core.options import Options
+from potstill.core.report import EngineStatistics as EngineStatistics, InFlight
 from potstill.core.stats import Stats
-
-@dataclass(frozen=True, slots=True)
-class EngineStatistics:
-    """What an engine is doing at one moment. The numbers are read one after the other, while it works."""
-
-    connections: int
-    """Open now."""
-    accepted: int
-    """Since the start."""
-    requests: int
-    """Exchanges ended since the start, whatever their fate; refused requests are not among them."""
-    failures: int
-    """Exceptions that the application did not catch."""
-    in_application: int
-    """Threads inside the application."""
-    running: int
-    """Runner seats taken, `Options.threads` at the most."""
-    awake: int
-    """Threads that are not parked."""
-    target: int
-    """How many threads may be awake, 1 to `Options.threads` + 1; learnt from what the application does."""
-    ready: int
-    """Connections with news that no thread has looked at."""
-    backlog: int
-    """Whole requests waiting for a runner seat."""
-    octets_received: int
-    octets_sent: int
-    """Of connections that have ended."""
-    refused: dict[str, int]
-    """Slug of the rule that a request broke → how many did."""
 
 class Engine:
     """Serves `application` on `listeners` until it is drained and stopped.
@@ -91,3 +62,10 @@ class Engine:
 
     def advance_clock(self, seconds: float) -> None:
         """For tests: let so much time pass for every deadline of every connection."""
+
+    def in_flight(self) -> list[InFlight]:
+        """The requests that are in the application now, the oldest first."""
+
+    @property
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """Its threads that have not ended, those that have left their seats among them."""

@@ -13,7 +13,6 @@ its Connection is taken in `_welcome` and given back in `_handle`, when the conn
 
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
-from libc.stdlib cimport calloc, free
 from posix.unistd cimport close as close_fd
 
 from potstill.core.connection cimport (
@@ -25,6 +24,7 @@ from potstill.core.connection cimport (
     Connection,
     Service,
 )
+from potstill.core.inspector cimport Inspector
 from potstill.core.listener cimport Listener, peer_of
 from potstill.core.poll cimport (
     NOTE_BROKEN,
@@ -37,7 +37,9 @@ from potstill.core.poll cimport (
     poll_add,
     poll_remove,
 )
+from potstill.core.refusals cimport REFUSE_BACKLOG_FULL, REFUSE_QUEUE_TIMEOUT
 from potstill.core.response cimport ResponseOptions
+from potstill.core.runner cimport Runner
 from potstill.core.schedule cimport (
     MUST_END,
     THEN_BACKLOG,
@@ -48,8 +50,11 @@ from potstill.core.schedule cimport (
     schedule_abandon,
     schedule_admit,
     schedule_advance,
+    schedule_attach,
+    schedule_await_inspection,
     schedule_clock,
     schedule_close,
+    schedule_detach,
     schedule_disarm,
     schedule_drain,
     schedule_end,
@@ -67,8 +72,11 @@ from potstill.core.slots cimport (
     LIST_IDLE,
     LIST_LINGER,
     LIST_NONE,
+    LIST_QUEUE,
     LIST_RETRY,
     LIST_WRITE,
+    PACE_QUICK,
+    PACE_SLOW,
     slot_t,
     slot_token,
 )
@@ -80,8 +88,10 @@ from potstill.core.workspace cimport Workspace
 import logging
 import os
 import threading
-import weakref
-from dataclasses import dataclass
+
+from potstill.core.forks import follow_forks
+from potstill.core.health import health_application
+from potstill.core.report import EngineStatistics, InFlight
 
 cdef extern from "<sys/socket.h>" nogil:
     int SOCK_NONBLOCK, SOCK_CLOEXEC
@@ -94,35 +104,12 @@ cdef extern from "<sys/socket.h>" nogil:
 
 cdef enum:
     ACCEPTED_AT_ONCE = 64              # then others get their turn
+    LOST_MAX = 64                      # threads that do not come back; then the process is beyond help
 
 cdef long long SLOW_NS = 500_000                  # a request that took longer puts its connection among the slow ones
 cdef long long LINGER_NS = 1_000_000_000
 cdef long long RETRY_NS = 200_000_000             # after accept failed for want of descriptors or memory
 cdef long long COMPLAINT_NS = 60_000_000_000      # between two complaints about it
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatistics:
-    """What an engine is doing at one moment."""
-
-    connections: int  # open now
-    accepted: int  # since the start
-    requests: int  # exchanges ended since the start
-    failures: int  # exceptions that the application did not catch
-    in_application: int  # threads inside the application
-    running: int  # seats taken
-    awake: int  # threads that are not parked
-    target: int  # how many may be
-    ready: int  # connections with news that nobody has looked at
-    backlog: int  # whole requests waiting for a seat
-    octets_received: int
-    octets_sent: int
-    refused: dict  # slug of the rule → count
-
-
-# Who is to hear of forks: the interpreter's hooks are for the life of the process, so this is too.
-_ENGINES = weakref.WeakSet()
-_FOLLOWING = []
 
 
 cdef class Engine:
@@ -140,8 +127,9 @@ cdef class Engine:
         cdef int failure
         self.log = logging.getLogger("potstill")
         self.options = options
-        # A slot for each thread of its own, and one for the thread that drains it.
-        self.stats = Stats(options.threads + 2)
+        # A slot for each thread of its own, for those that have left their seats, and for the thread that drains it.
+        self.spare = list(range(options.threads + 1, options.threads + 1 + options.handover_limit + LOST_MAX))
+        self.stats = Stats(options.threads + 2 + len(self.spare))
         failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
         if failure < 0:
             raise OSError(-failure, os.strerror(-failure))
@@ -151,21 +139,22 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_WRITE] = <long long>(options.write_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
+        self.schedule.timeouts_ns[LIST_QUEUE] = <long long>(options.queue_timeout_s * 1e9)
         self.connections_max = options.max_connections
-        self.runners = <runner_t *>calloc(options.threads + 1, sizeof(runner_t))
-        if self.runners == NULL:
-            raise MemoryError
+        self._runners = []
         self._drained = threading.Event()
+        self._complained_ns = {}
         self._threads = []
         answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.write_timeout_s,
                                   options.min_rate_bytes_s, self.log)
         self.service = Service(application, options, answers, self.log)
+        self.service.inner = health_application(self, options)
+        self.inspector = Inspector(options, self.log)
         self._listeners = [Listener(sock, options) for sock in listeners]
 
     def __dealloc__(self):
         # The threads hold a reference to the engine: none of them is left.
         schedule_close(&self.schedule)
-        free(self.runners)
 
     # What its owner calls
 
@@ -175,7 +164,7 @@ cdef class Engine:
         if self.started:
             raise RuntimeError("the engine was started before")
         self.started = True
-        _follow_forks(self)
+        follow_forks(self)
         for listener in self._listeners:
             listener.socket.setblocking(False)
             listener.slot = schedule_admit(&self.schedule, True)
@@ -189,13 +178,68 @@ cdef class Engine:
             if failure < 0:
                 raise OSError(-failure, os.strerror(-failure))
         for number in range(self.options.threads + 1):
-            self._start_thread(f"potstill-{number}", self._run, number)
+            self._start_runner(number)
         self._start_thread("potstill-watch", self._watch)
+        self._start_thread("potstill-inspector", self._inspect)
 
     def _start_thread(self, name, target, *args):
         thread = threading.Thread(target=target, args=args, name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
+        return thread
+
+    def _start_runner(self, int number):
+        cdef Workspace workspace = Workspace(self.stats, number, self.options.limit_request_fields)
+        cdef Runner runner = Runner(self, number, workspace)
+        workspace.skew_ns = &self.schedule.skew_ns
+        runner.schedule = &self.schedule
+        self._runners.append(runner)
+        try:
+            runner.thread = self._start_thread(f"potstill-{self.started_runners}", self._run, runner)
+        except BaseException:
+            self._runners.remove(runner)
+            raise
+        self.started_runners += 1
+
+    # Threads that leave their seats
+
+    def detach(self, Runner runner not None, bint lost=False):
+        """Give the seat of a runner that is inside the application to a new thread; it ends with its request.
+
+        False when that cannot be: so many have left already, or there is no new thread to be had.
+        """
+        cdef int number = runner.number
+        if runner.detached or (not lost and self.handed_over >= self.options.handover_limit) or not self.spare:
+            self._complain("cannot give a request a thread of its own: %d have one already (--handover-limit)",
+                           self.handed_over)
+            return runner.detached
+        runner.move_to(self.spare.pop())
+        schedule_attach(&self.schedule)
+        try:
+            self._start_runner(number)
+        except RuntimeError as error:
+            schedule_detach(&self.schedule, NULL)
+            self.spare.append(runner.number)
+            runner.move_to(number)
+            self._complain("cannot give a request a thread of its own: %s", error)
+            return False
+        runner.detached = True
+        runner.lost = lost
+        self.handed_over += not lost
+        self.lost += lost
+        schedule_detach(&self.schedule, &runner.me)
+        return True
+
+    cdef void _retire(self, Runner runner) noexcept:
+        """Its thread is about to end."""
+        if runner in self._runners:
+            self._runners.remove(runner)
+        if runner.detached:
+            self.handed_over -= not runner.lost
+            self.spare.append(runner.number)
+        thread = threading.current_thread()
+        if thread in self._threads and runner.detached:
+            self._threads.remove(thread)
 
     def drain(self):
         """Take in who waits already, accept no more, end idle connections, let others finish with Connection: close.
@@ -207,7 +251,7 @@ cdef class Engine:
         if self.draining:
             return
         self.service.answers.draining = True
-        workspace = Workspace(self.stats, self.options.threads + 1, 1)
+        workspace = Workspace(self.stats, self.stats.threads - 1, 1)
         for listener in self._listeners:
             if listener.slot != NULL:
                 poll_remove(self.schedule.poller, listener.slot.fd)
@@ -219,7 +263,7 @@ cdef class Engine:
         schedule_drain(&self.schedule)
         self._after_end()
 
-    def _after_fork(self, bint in_child):
+    def after_fork(self, bint in_child):
         """The application has forked. A child has one thread, inside the application, and nothing of ours to do."""
         self.service.answers.forked = True
         if in_child:
@@ -240,7 +284,7 @@ cdef class Engine:
             self.drain()
             schedule_end(&self.schedule)
         deadline = schedule_clock(&self.schedule) + <long long>(timeout_s * 1e9)
-        for thread in self._threads:
+        for thread in list(self._threads):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, (deadline - schedule_clock(&self.schedule)) / 1e9))
         self._end_connections()
@@ -258,12 +302,25 @@ cdef class Engine:
             running=self.schedule.running,
             awake=self.schedule.awake,
             target=self.schedule.target,
-            ready=self.schedule.ready.queues[0].count + self.schedule.ready.queues[1].count,
-            backlog=self.schedule.backlog.queues[0].count + self.schedule.backlog.queues[1].count,
+            ready=self.schedule.ready.count,
+            backlog=self.schedule.backlog.count,
             octets_received=totals["octets_received"],
             octets_sent=totals["octets_sent"],
             refused=self.stats.refused(),
+            draining=self.draining,
+            handed_over=self.handed_over,
+            lost=self.lost,
         )
+
+    def in_flight(self):
+        """The requests that are in the application now, as a list of InFlight, the oldest first."""
+        return sorted(self.inspector.in_flight(self._runners, schedule_clock(&self.schedule)),
+                      key=lambda each: -each.elapsed_s)
+
+    @property
+    def threads(self):
+        """All threads of the engine that have not ended."""
+        return tuple(self._threads)
 
     def advance_clock(self, double seconds):
         """For tests: let `seconds` pass for every deadline."""
@@ -271,18 +328,27 @@ cdef class Engine:
 
     # The life of its threads
 
-    def _run(self, int number):
-        cdef Workspace workspace = Workspace(self.stats, number, self.options.limit_request_fields)
-        workspace.skew_ns = &self.schedule.skew_ns
-        store(&workspace.counters.thread_id, threading.get_native_id())
-        self._work(&self.runners[number], workspace)
-        self._end_connections()        # those that its turn came too late for, if it was the last to leave
+    def _run(self, Runner runner not None):
+        store(&runner.workspace.counters.thread_id, threading.get_native_id())
+        self._work(runner)
+        self._retire(runner)
+        if self.schedule.ended:
+            self._end_connections()    # those that its turn came too late for, if it was the last to leave
 
     def _watch(self):
         with nogil:
             watch_run(&self.schedule)
 
-    cdef int _work(self, runner_t *me, Workspace workspace) except -1:
+    def _inspect(self):
+        cdef bint go_on = True
+        while go_on:
+            with nogil:
+                go_on = schedule_await_inspection(&self.schedule)
+            self.inspector.inspect(self._runners, schedule_clock(&self.schedule))
+
+    cdef int _work(self, Runner runner) except -1:
+        cdef Workspace workspace = runner.workspace
+        cdef runner_t *me = &runner.me
         cdef slot_t *slot
         cdef long long begun
         self._set_to_work(workspace)
@@ -302,47 +368,56 @@ cdef class Engine:
             begun = workspace.now_ns = self.schedule.now_ns
             me.then = THEN_WAIT
             me.called = False
-            self._handle(slot, me, workspace)
+            self._handle(slot, runner, workspace)
             add(&workspace.counters.turns, 1)
             me.now_ns = schedule_clock(&self.schedule)
             me.spent_ns = me.now_ns - begun
             if me.called:
                 # One request that was interrupted by whatever else the machine does must not count: hence the cap.
-                slot.cost_ns = (7 * slot.cost_ns + min(me.spent_ns, 4 * SLOW_NS)) // 8
-                slot.slow = slot.cost_ns > SLOW_NS
+                # The first says all there is to say; later ones one part in eight.
+                slot.calls = min(slot.calls + 1, 8)
+                slot.cost_ns += (min(me.spent_ns, 4 * SLOW_NS) - slot.cost_ns) // slot.calls
+                slot.pace = PACE_SLOW if slot.cost_ns > SLOW_NS else PACE_QUICK
 
     cdef void _set_to_work(self, Workspace workspace) noexcept:
         store(&workspace.counters.working_since_ns, schedule_clock(&self.schedule))
         if self.schedule.watch_asleep:
             watch_wake(&self.schedule)
 
-    cdef void _handle(self, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
+    cdef void _handle(self, slot_t *slot, Runner runner, Workspace workspace) noexcept:
         """Do what there is to do for the slot, and say in `me` what becomes of it."""
         cdef Connection connection
+        cdef runner_t *me = &runner.me
         if slot.listener:
             self._accept(<Listener>slot.owner, me, workspace)
             return
         connection = <Connection>slot.owner
         if slot.notes & NOTE_RUN:
-            if slot.again & NOTE_BROKEN:       # reset while it waited; a mere half-close is answered
+            if (slot.notes | slot.again) & NOTE_BROKEN:    # reset while it waited; a mere half-close is answered
                 connection.end(workspace)
+            elif slot.notes & NOTE_EXPIRED:
+                connection.turn_away(workspace, REFUSE_QUEUE_TIMEOUT)
             else:
-                self._call(connection, slot, me, workspace)
+                self._call(connection, slot, runner, workspace)
         else:
             connection.handle(slot.notes, workspace)
             if connection.verdict == PHASE_READY:
-                if not me.seat:
+                if me.seat or connection.inner is not None:
+                    self._call(connection, slot, runner, workspace)
+                elif self.service.backlog_max and self.schedule.backlog.count >= self.service.backlog_max:
+                    connection.turn_away(workspace, REFUSE_BACKLOG_FULL)
+                else:
                     me.then = THEN_BACKLOG
                     return
-                self._call(connection, slot, me, workspace)
         self._conclude(connection, slot, me, workspace)
 
-    cdef void _call(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
+    cdef void _call(self, Connection connection, slot_t *slot, Runner runner, Workspace workspace) noexcept:
         if slot.list != LIST_IDLE:     # that one has no say once a request has come
             schedule_disarm(&self.schedule, slot)
-        me.called = True
+        runner.me.called = True
         store(&workspace.counters.application_since_ns, workspace.now_ns)
-        connection.run(workspace)
+        connection.run(workspace, runner, slot.queued_ns)
+        slot.heard = False
         store(&workspace.counters.application_since_ns, 0)
         add(&workspace.counters.exchanges, 1)
 
@@ -389,7 +464,8 @@ cdef class Engine:
             elif errno != EINTR and errno != ECONNABORTED:
                 # Out of descriptors or memory: the client waits in the kernel's queue, and nothing spins.
                 me.list = LIST_RETRY
-                self._complain(errno)
+                self._complain("cannot accept connections for now: %s; raise the limit of open files or lower "
+                               "--max-connections", os.strerror(errno))
                 return
         me.then = THEN_GO_ON
 
@@ -429,15 +505,16 @@ cdef class Engine:
                 listener.paused = False
                 schedule_note(&self.schedule, listener.slot, NOTE_READABLE)
 
-    def _complain(self, int number):
-        if schedule_clock(&self.schedule) - self._complained_ns > COMPLAINT_NS or self._complained_ns == 0:
-            self._complained_ns = schedule_clock(&self.schedule)
-            self.log.error("cannot accept connections for now: %s; raise the limit of open files or lower "
-                           "--max-connections", os.strerror(number))
+    def _complain(self, what, *details):
+        """Once a minute of each kind: what is wrong now will mostly be wrong again in a moment."""
+        now = schedule_clock(&self.schedule)
+        if now - self._complained_ns.get(what, -COMPLAINT_NS) >= COMPLAINT_NS:
+            self._complained_ns[what] = now
+            self.log.error(what, *details)
 
     def _end_connections(self):
         """Close whatever no thread has in hand; after the schedule has ended."""
-        cdef Workspace workspace = Workspace(self.stats, self.options.threads + 1, 1)
+        cdef Workspace workspace = Workspace(self.stats, self.stats.threads - 1, 1)
         cdef unsigned int i
         cdef slot_t *slot
         for i in range(self.schedule.slab.chunk_count * 256):
@@ -452,21 +529,8 @@ cdef class Engine:
 
 
     cdef bint _in_hand(self, slot_t *slot) noexcept:
-        cdef int i
-        for i in range(self.schedule.threads):
-            if self.runners[i].slot == slot:
+        cdef Runner runner
+        for runner in self._runners:
+            if runner.me.slot == slot:
                 return True
         return False
-
-
-def _follow_forks(engine):
-    """Tell the engine of forks. The hooks cannot be taken back, so there is one pair of them for all engines."""
-    if not _FOLLOWING:
-        _FOLLOWING.append(True)
-        os.register_at_fork(after_in_parent=lambda: _tell(False), after_in_child=lambda: _tell(True))
-    _ENGINES.add(engine)
-
-
-def _tell(in_child):
-    for engine in list(_ENGINES):
-        engine._after_fork(in_child)

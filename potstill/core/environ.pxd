@@ -1,19 +1,20 @@
 # A request head → the environ of PEP 3333.
 
-from potstill.core.body cimport Body
 from potstill.core.http1 cimport head_t
 
 cdef enum:
     KNOWN_MAX = 128
 
 cdef class EnvironBuilder:
-    cdef dict _base                    # what every request of this listener has in common
+    cdef dict base                     # what every request of this listener has in common
+    cdef list spares                   # copies of it that are ready for a request, with their facilities
     cdef list _keys                    # known field number → "HTTP_…", or None for those that are not passed on
     cdef list _values                  # known field number → the value seen last, to be shared by the next request
     cdef dict _methods                 # bytes → str of the usual methods
     cdef str _server_name
 
-    cdef dict build(self, const unsigned char *data, head_t *head, Body body, str remote_addr, str remote_port)
+    cdef dict build(self, dict base, const unsigned char *data, head_t *head, object body, str remote_addr,
+                    str remote_port)
     cdef int _put_request(self, dict environ, const unsigned char *data, head_t *head) except -1
     cdef int _put_fields(self, dict environ, const unsigned char *data, head_t *head) except -1
     cdef object _known_value(self, int known, const unsigned char *data, Py_ssize_t size)

@@ -15,6 +15,7 @@ from cpython.ref cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
+from potstill.core.body cimport Body
 from potstill.core.http1 cimport (
     FIELD_AUTHORIZATION,
     FIELD_CONTENT_LENGTH,
@@ -46,7 +47,7 @@ cdef extern from "Python.h":
 cdef enum:
     SHARED_VALUE_BYTES_MAX = 256       # longer values are rarely the same twice
     STACK_PATH_BYTES = 1024
-    ROOMY_KEYS = 22                    # a dict of 22 keys has a table for 42
+    ROOMY_KEYS = 43                    # a dict of 43 keys has a table for 85
 
 cdef str METHOD = "REQUEST_METHOD"
 cdef str PATH_INFO = "PATH_INFO"
@@ -106,7 +107,8 @@ cdef class EnvironBuilder:
             base[key] = None
         for key in spare:
             del base[key]
-        self._base = base
+        self.base = base
+        self.spares = []
         self._methods = {name.encode(): name for name in
                          ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")}
         self._keys = [("HTTP_" + name.upper().replace("-", "_")) for name in KNOWN_FIELDS]
@@ -116,9 +118,10 @@ cdef class EnvironBuilder:
         self._keys[FIELD_CONTENT_TYPE] = CONTENT_TYPE
         self._keys[FIELD_CONTENT_LENGTH] = CONTENT_LENGTH
 
-    cdef dict build(self, const unsigned char *data, head_t *head, Body body, str remote_addr, str remote_port):
-        """The environ of the request whose head stands at `data`; everything in it is a copy."""
-        cdef dict environ = <dict>PyDict_Copy(self._base)
+    cdef dict build(self, dict base, const unsigned char *data, head_t *head, object body, str remote_addr,
+                    str remote_port):
+        """The environ of the request whose head stands at `data`, on `base`; everything in it is a copy."""
+        cdef dict environ = <dict>PyDict_Copy(base)
         PyDict_SetItem(environ, INPUT, body)
         PyDict_SetItem(environ, REMOTE_ADDR, remote_addr)
         PyDict_SetItem(environ, REMOTE_PORT, remote_port)
@@ -194,6 +197,11 @@ cdef dict _constants(str server_name, str server_port, str url_scheme):
         "SERVER_NAME": server_name, "SERVER_PORT": server_port, "GATEWAY_INTERFACE": "CGI/1.1",
         REMOTE_ADDR: "", REMOTE_PORT: "", INPUT: None, "wsgi.version": (1, 0), "wsgi.url_scheme": url_scheme,
         "wsgi.run_once": False, "wsgi.input_terminated": True,
+        # What facilities.pyx fills in.
+        "potstill.deadline": None, "potstill.queue_seconds": 0.0, "potstill.client_disconnected": None,
+        "potstill.on_disconnect": None, "potstill.io_bound": None, "potstill.trailers": None,
+        "potstill.send_trailers": None, "wsgi.early_hints": None, "gunicorn.socket": None,
+        "waitress.client_disconnected": None,
     }
 
 
@@ -253,6 +261,6 @@ def build(bytes data not None, EnvironBuilder builder not None, str remote_addr=
         verdict = head_feed(&head, <const unsigned char *>data, len(data), &limits)
         if verdict > INCOMPLETE + 1 or verdict == INCOMPLETE:
             raise ValueError(f"not a whole and acceptable head: {verdict}")
-        return builder.build(<const unsigned char *>data, &head, Body(), remote_addr, remote_port)
+        return builder.build(builder.base, <const unsigned char *>data, &head, Body(), remote_addr, remote_port)
     finally:
         head_free(&head)

@@ -34,3 +34,15 @@ class Options:
     response_memory_bytes: int  # what a slow client leaves unread beyond it holds its runner up
     spool_dir: str | None  # None: the system's directory for temporary files
     multiprocess: bool  # what wsgi.multiprocess says
+    request_buffering: bool  # the application is called when the body is whole, not before
+    response_spool_bytes: int  # what a slow client leaves unread beyond response_memory_bytes goes to disk
+    request_timeout_s: float  # in the application; 0: no limit
+    interrupt_grace_s: float  # how long an interrupted thread may take to come back
+    slow_request_s: float  # a request is reported when it has run so long; 0: none is
+    cancel_on_disconnect: bool  # a request whose client has gone is interrupted
+    queue_timeout_s: float  # waiting for a seat; 0: no limit
+    backlog_limit: int  # whole requests waiting for a seat; 0: no limit
+    trust_request_start: bool  # X-Request-Start tells since when a request waits
+    health_path: str  # answered without a seat; "": none
+    ready_path: str  # likewise
+    handover_limit: int  # threads that may leave their seats for what lasts

@@ -29,6 +29,8 @@ cdef void wake_ring(int wake) noexcept nogil
 cdef void wake_hush(int wake) noexcept nogil
 
 cdef int wait_writable(int fd, int timeout_ms) noexcept nogil
+cdef int wait_readable(int fd, int timeout_ms) noexcept nogil
+cdef bint peer_gone(int fd) noexcept nogil
 
 cdef long long clock_ns() noexcept nogil
 cdef long long process_cpu_ns() noexcept nogil

@@ -30,8 +30,12 @@ cdef extern from "<sys/eventfd.h>" nogil:
     int EFD_CLOEXEC, EFD_NONBLOCK
     int eventfd(unsigned int initval, int flags)
 
+cdef extern from "<sys/socket.h>" nogil:
+    int MSG_PEEK, MSG_DONTWAIT
+    ssize_t recv(int fd, void *into, size_t size, int flags)
+
 cdef extern from "<poll.h>" nogil:
-    short POLLIN, POLLOUT
+    short POLLIN, POLLOUT, POLLRDHUP, POLLHUP, POLLERR
     struct pollfd:
         int fd
         short events
@@ -111,11 +115,29 @@ cdef void wake_hush(int wake) noexcept nogil:
 
 cdef int wait_writable(int fd, int timeout_ms) noexcept nogil:
     """1 once the socket takes bytes or is broken, 0 when the time is up or a signal came."""
+    return 1 if _seen(fd, POLLOUT, timeout_ms) else 0
+
+
+cdef int wait_readable(int fd, int timeout_ms) noexcept nogil:
+    """1 once there are bytes, or an end, to be read; 0 when the time is up or a signal came."""
+    return 1 if _seen(fd, POLLIN, timeout_ms) else 0
+
+
+cdef bint peer_gone(int fd) noexcept nogil:
+    """Whether the peer has closed or reset the connection, or shut it down with nothing left to read before."""
+    cdef short seen = _seen(fd, POLLRDHUP, 0)
+    cdef char octet
+    if seen & (POLLHUP | POLLERR):
+        return True
+    return seen & POLLRDHUP and recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0
+
+
+cdef short _seen(int fd, short wanted, int timeout_ms) noexcept nogil:
     cdef pollfd one
     one.fd = fd
-    one.events = POLLOUT
+    one.events = wanted
     one.revents = 0
-    return 1 if poll(&one, 1, timeout_ms) > 0 else 0
+    return one.revents if poll(&one, 1, timeout_ms) > 0 else 0
 
 
 cdef long long clock_ns() noexcept nogil:

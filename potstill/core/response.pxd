@@ -29,21 +29,35 @@ cdef class Exchange:
     cdef Transport transport
     cdef ResponseOptions options
     cdef dict environ
+    cdef object pending                # bytes that came behind the request, or None: a hand-over takes them along
+    cdef bytes trailers                # the request's trailer section, its lines as they came, or None
     cdef str remote_addr, remote_port
     # What the request said
     cdef bint head_only                # HEAD: no body goes out whatever comes
     cdef int minor                     # HTTP/1.minor of the client
+    cdef long long called_ns           # when the application was called, by the engine's clock
+    cdef long long queue_ns            # … and how long the request had waited for that
     cdef unsigned long thread          # the runner's
     cdef bint keep_alive               # may the connection go on after this answer; ends up as what was decided
     # What the application said
     cdef bint started                  # start_response was called
     cdef answer_t answer
+    cdef bytes last_fields             # trailers of the answer, rendered
+    cdef list callbacks                # to call when the client leaves
+    cdef object taken                  # the socket that it has taken over, or None: nothing more is sent here
     # What has happened
     cdef bint head_sent
     cdef int framing                   # FRAMED_*
     cdef long long body_sent           # octets of the body handed to the transport
+    cdef long long pushed_ns           # when a block was last sent without waiting for the next
     cdef bint overrun                  # more came than Content-Length allows
     cdef bint cut                      # the answer is unfinished: the connection must end uncleanly
+    # What the inspector has done
+    cdef object interruption           # the class of the exception that it has raised in the runner's thread
+    cdef bint over                     # it has answered, or cut the connection: what comes from the application is dropped
+    cdef bint departed                 # the client's leaving was told
+    cdef long long interrupted_ns
+    cdef long long report_ns           # the age at which it is reported next
 
     cdef int _check_caller(self, str what) except -1
     cdef void respond(self, object application, Workspace workspace) noexcept
@@ -61,6 +75,7 @@ cdef class Exchange:
     cdef void _close_result(self, object result) noexcept
     cdef void _fail(self) noexcept
     cdef void _leave_child(self, object error) noexcept
+    cdef int answer_late(self, Workspace workspace, bytes body) except -1
     cdef void _report(self, str what, object error) noexcept
 
 cdef str peer_name(str addr, str port)

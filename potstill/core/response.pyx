@@ -17,10 +17,11 @@ raise.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
 
 from potstill.core.answer cimport answer_render
-from potstill.core.poll cimport wait_writable
-from potstill.core.stats cimport add
+from potstill.core.poll cimport clock_ns, wait_writable
+from potstill.core.stats cimport add, store, take
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
 
@@ -31,12 +32,16 @@ import sys
 import traceback
 from http import HTTPStatus
 
+cdef extern from "Python.h":
+    int PyThreadState_SetAsyncExc(unsigned long thread, PyObject *exception)
+
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
 
 cdef enum:
     JOINED_BYTES_MAX = 32768           # a body up to so long is copied behind its head, and both leave in one call
 
+cdef long long TOGETHER_NS = 1_000_000            # small blocks that come so soon after another may share a packet
 cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
 
 @cython.final
@@ -118,6 +123,8 @@ cdef class Exchange:
         """The output buffer is the runner's: nobody else may write to it, then or later."""
         if self.workspace is None:
             raise RuntimeError(f"{what} was called after its request had ended")
+        if self.over:
+            raise self.interruption(f"{what} was called after its request had been ended")
         if self.thread != PyThread_get_thread_ident():
             raise RuntimeError(f"{what} was called from another thread than the one that called the application")
         return 0
@@ -136,15 +143,24 @@ cdef class Exchange:
                 self._fail()
         except BaseException:
             self.cut = True            # the report itself failed; there is nobody left to tell
+        self.transport.more = False    # what failed on the way may have left it
         self.workspace = None
+        if self.interruption is not None:
+            PyThreadState_SetAsyncExc(self.thread, NULL)       # it must not arrive in the next request
 
     cdef int _call(self, object application) except -1:
-        result = application(self.environ, self)
+        try:
+            result = application(self.environ, self)
+        except StopIteration:
+            if self.taken is None:
+                raise
+            return 0                   # how the users of gunicorn.socket say that all is done
         if self.options.in_child:
             self._leave_child(None)
         try:
-            self._send_result(result)
-            self._finish()
+            if self.taken is None and not self.over:
+                self._send_result(result)
+                self._finish()
         except BaseException:
             self._fail()
         finally:
@@ -182,12 +198,31 @@ cdef class Exchange:
         return self._send_iterable(result, total)
 
     cdef int _send_iterable(self, object result, long long total) except -1:
+        """Block by block (PEP 3333, "Buffering and Streaming").
+
+        Each is handed to the kernel before the next is asked for. One that comes soon after another may wait there for
+        the next, so that small blocks share packets; the watch pushes it when the next does not come soon.
+        """
+        cdef Transport transport = self.transport
+        cdef long long now
         for chunk in result:
+            now = clock_ns()
+            transport.more = now - self.pushed_ns < TOGETHER_NS
+            if not transport.more:
+                self.pushed_ns = now
             self._send_body(chunk, total)
-            if self.transport.lost or self.overrun:
+            if transport.more:
+                store(&self.workspace.counters.corked_fd, transport.fd + 1)
+            if self.transport.lost or self.overrun or self.over:
                 break
             if self.head_sent and self.framing == FRAMED_NONE:
                 break                  # HEAD, 204, 304: what would follow goes nowhere
+        if transport.more:
+            transport.more = False
+            if not take(&self.workspace.counters.corked_fd):
+                return 0
+            if self.framing == FRAMED_LENGTH:  # nothing follows that would push it: no last chunk, no close
+                transport.push()
         return 0
 
     cdef bint _send_file(self, FileWrapper wrapper) except -1:
@@ -230,6 +265,8 @@ cdef class Exchange:
         cdef bint chunked
         if self.options.in_child:
             self._leave_child(None)
+        if self.over:
+            return 0
         if not isinstance(chunk, bytes):
             raise TypeError(_not_bytes(chunk))
         if not self.started:
@@ -278,7 +315,7 @@ cdef class Exchange:
         cdef long long progress = begun
         cdef long long now
         cdef int fd = transport.fd
-        while transport.queued > self.options.memory_max // 2 and not transport.lost:
+        while transport.queued > self.options.memory_max // 2 and not transport.lost and not self.over:
             with nogil:
                 wait_writable(fd, 1000)
             transport.flush()
@@ -344,8 +381,13 @@ cdef class Exchange:
             raise AssertionError("the application returned without calling start_response")
         if not self.head_sent:
             self._begin(0)
+        if self.over:
+            return 0
         if self.framing == FRAMED_CHUNKED:
-            self.workspace.put(b"0\r\n\r\n", 5)
+            self.workspace.put(b"0\r\n", 3)
+            if self.last_fields is not None:
+                self.workspace.put(PyBytes_AS_STRING(self.last_fields), PyBytes_GET_SIZE(self.last_fields))
+            self.workspace.put(b"\r\n", 2)
         self._flush_output()
         if self.framing != FRAMED_LENGTH or self.transport.lost:
             return 0
@@ -370,8 +412,13 @@ cdef class Exchange:
         """An exception has come out of the application: a 500 where nothing has left yet, else a cut connection."""
         if self.options.in_child:
             self._leave_child(sys.exception())
+        if self.interruption is not None and isinstance(sys.exception(), self.interruption):
+            PyThreadState_SetAsyncExc(self.thread, NULL)
+            return                     # all was said and done when it was raised
         self._report("exception in", sys.exception())
         add(&self.workspace.counters.failures, 1)
+        if self.over or self.taken is not None:
+            return
         if self.head_sent:
             if self.framing != FRAMED_LENGTH or self.body_sent < self.answer.declared:
                 self.cut = True
@@ -387,6 +434,23 @@ cdef class Exchange:
                 self._flush_output()
         except BaseException:
             self.cut = True
+
+    cdef int answer_late(self, Workspace workspace, bytes body) except -1:
+        """504 from another thread, while the runner is inside the application and nothing has left yet."""
+        cdef Workspace own = self.workspace
+        cdef bint started = self.started
+        self.keep_alive = False
+        answer_render(&self.answer, workspace, "504 Gateway Timeout", [("Content-Type", "text/plain; charset=utf-8")])
+        self.workspace = workspace
+        try:
+            self.started = True
+            self._send_body(body, PyBytes_GET_SIZE(body))
+            self._flush_output()
+        finally:
+            self.workspace = own
+            self.started = started
+            self.over = True
+        return 0
 
     cdef void _leave_child(self, object error) noexcept:
         """A process that the application forked has come back from the view: it ends, as it would by itself.

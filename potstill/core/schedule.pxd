@@ -30,17 +30,20 @@ cdef struct runner_t:
     int list                           # LIST_* with THEN_WAIT
     unsigned int relevant              # notes that matter while it waits
     line_t *line                       # where it was taken from
-    bint slow                          # … and from which of its two queues
+    int pace                           # … and from which of its queues
     long long spent_ns                 # time that the slot in hand has cost
     long long now_ns                   # the clock, when it was done
     bint called                        # the application, for the slot in hand
     bint seat                          # may call the application
+    bint detached                      # it has given its place away, and ends with the slot in hand
     int must                           # MUST_*
 
 cdef struct schedule_t:
     pthread_mutex_t lock               # guards all that follows; held for some hundred nanoseconds, never while waiting
     pthread_cond_t work                # parked threads wait here
     pthread_cond_t alarm               # the watch waits here
+    pthread_cond_t inspection          # the inspector waits here
+    int inspections                    # asked for since it last looked
     int poller, wake                   # descriptors, owned
     slab_t slab
     list_t[LISTS] lists
@@ -77,8 +80,13 @@ cdef void schedule_forget(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef int schedule_drain(schedule_t *schedule) noexcept nogil
 cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
+cdef void schedule_attach(schedule_t *schedule) noexcept nogil
+cdef void schedule_detach(schedule_t *schedule, runner_t *me) noexcept nogil
+cdef bint schedule_await_inspection(schedule_t *schedule) noexcept nogil
+cdef void schedule_ask_inspection(schedule_t *schedule) noexcept nogil
 cdef void schedule_end(schedule_t *schedule) noexcept nogil
 
 # For the watch; the caller holds the lock.
 cdef long long schedule_first_deadline(schedule_t *schedule) noexcept nogil
 cdef void schedule_wake_one(schedule_t *schedule) noexcept nogil
+cdef void schedule_inspect(schedule_t *schedule) noexcept nogil

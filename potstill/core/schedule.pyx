@@ -26,8 +26,8 @@ from potstill.core.poll cimport (
     NOTE_WRITABLE, clock_ns, event_t, poll_add, poll_open, poll_wait, wake_hush, wake_open, wake_ring,
 )
 from potstill.core.slots cimport (
-    LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_WRITE, LISTS, list_append, list_remove,
-    line_pop, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
+    LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_QUEUE, LIST_WRITE, LISTS, list_append,
+    PACE_QUICK, line_drop, line_pop, list_remove, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
 )
 from potstill.core.stats cimport counters_t
 
@@ -71,6 +71,7 @@ cdef int schedule_open(schedule_t *schedule, int seats, counters_t *counters) no
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC)
     pthread_cond_init(&schedule.work, NULL)
     pthread_cond_init(&schedule.alarm, &monotonic)
+    pthread_cond_init(&schedule.inspection, NULL)
     pthread_condattr_destroy(&monotonic)
     schedule.poller = poll_open()
     schedule.wake = wake_open()
@@ -99,6 +100,7 @@ cdef void schedule_close(schedule_t *schedule) noexcept nogil:
         close(schedule.wake)
     slab_free(&schedule.slab)
     pthread_cond_destroy(&schedule.alarm)
+    pthread_cond_destroy(&schedule.inspection)
     pthread_cond_destroy(&schedule.work)
     pthread_mutex_destroy(&schedule.lock)
 
@@ -118,6 +120,12 @@ cdef slot_t *schedule_next(schedule_t *schedule, runner_t *me) noexcept nogil:
     cdef bint polled = False
     pthread_mutex_lock(&schedule.lock)
     _settle(schedule, me)
+    if me.detached:
+        me.must = MUST_END
+        if schedule.waiting and _anything_to_take(schedule):
+            wake_ring(schedule.wake)   # as in _park
+        pthread_mutex_unlock(&schedule.lock)
+        return NULL
     while True:
         if schedule.ended:
             me.must = MUST_END
@@ -176,9 +184,10 @@ cdef slot_t *_take(schedule_t *schedule, runner_t *me) noexcept nogil:
     """From the backlog first (rule 6), but only with a seat; then from the ready line."""
     cdef bint may_run = me.seat or schedule.running < schedule.seats
     cdef slot_t *slot = NULL
-    if may_run and schedule.backlog.queues[0].count + schedule.backlog.queues[1].count:
+    if may_run and schedule.backlog.count:
         me.line = &schedule.backlog
         slot = line_pop(me.line)
+        list_remove(schedule.lists, slot)
     if slot == NULL:
         me.line = &schedule.ready
         slot = line_pop(me.line)
@@ -190,20 +199,18 @@ cdef slot_t *_take(schedule_t *schedule, runner_t *me) noexcept nogil:
         me.seat = True
         schedule.running += 1
     me.slot = slot
-    me.slow = slot.slow
+    me.pace = slot.pace
     return slot
 
 
 cdef bint _anything_to_take(schedule_t *schedule) noexcept nogil:
     """Whether a thread without a seat would find something in the lines."""
-    if schedule.ready.queues[0].count + schedule.ready.queues[1].count:
-        return True
-    return schedule.running < schedule.seats and \
-        schedule.backlog.queues[0].count + schedule.backlog.queues[1].count > 0
+    return schedule.ready.count > 0 or (schedule.running < schedule.seats and schedule.backlog.count > 0)
 
 
 cdef void _push(schedule_t *schedule, line_t *line, slot_t *slot) noexcept nogil:
-    slot.queued_ns = schedule.now_ns
+    if line != &schedule.backlog:
+        slot.queued_ns = schedule.now_ns
     line_push(line, slot)
 
 
@@ -216,7 +223,7 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
     me.slot = NULL
     if me.now_ns > schedule.now_ns:
         schedule.now_ns = me.now_ns
-    me.line.spent_ns[1 if me.slow else 0] += me.spent_ns
+    me.line.spent_ns[me.pace] += me.spent_ns
     again = slot.again
     slot.again = 0
     if me.then == THEN_END:
@@ -230,6 +237,8 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         slot.again = again & ~<unsigned int>NOTE_EXPIRED
         slot.notes = NOTE_RUN
         _push(schedule, &schedule.backlog, slot)
+        if schedule.timeouts_ns[LIST_QUEUE]:
+            _arm(schedule, slot, LIST_QUEUE)
         return
     if me.then == THEN_GO_ON:
         # Whoever has something to do has no deadline, and none that passed meanwhile.
@@ -315,6 +324,8 @@ cdef void _look(schedule_t *schedule, event_t *events, int count) noexcept nogil
         notes = events[i].notes
         if slot.busy:
             slot.again |= notes
+            if slot.heard and notes & (NOTE_PEER_CLOSED | NOTE_BROKEN):
+                schedule_inspect(schedule)
         elif slot.list == LIST_WRITE and not notes & (NOTE_WRITABLE | NOTE_BROKEN):
             slot.again |= notes        # not of use now, and must not put its deadline off
         elif notes != NOTE_WRITABLE or slot.list == LIST_WRITE:
@@ -335,6 +346,10 @@ cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
             slot.busy = True
             slot.notes = NOTE_EXPIRED
             _push(schedule, &schedule.ready, slot)
+        elif list == LIST_QUEUE:
+            if line_drop(&schedule.backlog, slot):
+                slot.notes = NOTE_RUN | NOTE_EXPIRED
+                line_push(&schedule.ready, slot)
         elif list == LIST_HEAD or list == LIST_LINGER:
             # Being read at this moment, but these two are not to be prolonged by that.
             slot.again |= NOTE_EXPIRED
@@ -374,6 +389,8 @@ cdef slot_t *schedule_admit(schedule_t *schedule, bint listener) noexcept nogil:
     if slot != NULL:
         slot.busy = True
         slot.listener = listener
+        if listener:
+            slot.pace = PACE_QUICK
         schedule.connections += not listener
     pthread_mutex_unlock(&schedule.lock)
     return slot
@@ -451,11 +468,61 @@ cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
     pthread_mutex_unlock(&schedule.lock)
 
 
+# Threads beyond the fixed number
+
+cdef void schedule_attach(schedule_t *schedule) noexcept nogil:
+    """A thread is about to join, for one that leaves."""
+    pthread_mutex_lock(&schedule.lock)
+    schedule.awake += 1
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef void schedule_detach(schedule_t *schedule, runner_t *me) noexcept nogil:
+    """A thread that is inside the application is one of the engine's no more, but for the slot that it has in hand."""
+    pthread_mutex_lock(&schedule.lock)
+    schedule.awake -= 1
+    if me != NULL:                     # NULL: the newcomer could not be started
+        me.detached = True
+        _leave_seat(schedule, me)
+    if schedule.backlog.count:
+        schedule_wake_one(schedule)
+        if schedule.waiting:
+            wake_ring(schedule.wake)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+# The inspector
+
+cdef void schedule_inspect(schedule_t *schedule) noexcept nogil:
+    """Send the inspector round; the caller holds the lock."""
+    schedule.inspections += 1
+    pthread_cond_signal(&schedule.inspection)
+
+
+cdef void schedule_ask_inspection(schedule_t *schedule) noexcept nogil:
+    pthread_mutex_lock(&schedule.lock)
+    schedule_inspect(schedule)
+    pthread_mutex_unlock(&schedule.lock)
+
+
+cdef bint schedule_await_inspection(schedule_t *schedule) noexcept nogil:
+    """Wait until somebody asks for an inspection; False when it is all over."""
+    cdef bint go_on
+    pthread_mutex_lock(&schedule.lock)
+    while schedule.inspections == 0 and not schedule.ended:
+        pthread_cond_wait(&schedule.inspection, &schedule.lock)
+    schedule.inspections = 0
+    go_on = not schedule.ended
+    pthread_mutex_unlock(&schedule.lock)
+    return go_on
+
+
 cdef void schedule_end(schedule_t *schedule) noexcept nogil:
     """Send all threads home, from wherever they wait."""
     pthread_mutex_lock(&schedule.lock)
     schedule.ended = True
     pthread_cond_broadcast(&schedule.work)
     pthread_cond_signal(&schedule.alarm)
+    pthread_cond_signal(&schedule.inspection)
     wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)

@@ -11,5 +11,13 @@ cdef class Service:
     cdef bint keep_alive
     cdef long long requests_max        # on one connection, 0: no limit
     cdef long long min_rate
+    cdef long long request_timeout_ns  # 0: none
+    cdef long long slow_ns             # a request that runs longer is reported; 0: none is
+    cdef long long queue_timeout_ns    # 0: none
+    cdef long long backlog_max         # 0: no limit
+    cdef bint trust_request_start      # X-Request-Start is believed
+    cdef bint cancel                   # requests whose client has gone are interrupted
+    cdef bytes retry_after             # the field that goes with 503
+    cdef dict inner                    # path as sent → application of the server's own, or None
     cdef ResponseOptions answers
     cdef object log

@@ -23,5 +23,12 @@ cdef class Service:
         self.keep_alive = options.keepalive_s > 0
         self.requests_max = options.keepalive_requests
         self.min_rate = options.min_rate_bytes_s
+        self.request_timeout_ns = <long long>(options.request_timeout_s * 1e9)
+        self.slow_ns = <long long>(options.slow_request_s * 1e9)
+        self.queue_timeout_ns = <long long>(options.queue_timeout_s * 1e9)
+        self.backlog_max = options.backlog_limit
+        self.trust_request_start = options.trust_request_start
+        self.cancel = options.cancel_on_disconnect
+        self.retry_after = b"Retry-After: %d\r\n" % max(1, round(options.queue_timeout_s))
         self.answers = answers
         self.log = log

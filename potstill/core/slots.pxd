@@ -16,8 +16,15 @@ cdef enum:
     LIST_WRITE = 3
     LIST_LINGER = 4
     LIST_RETRY = 5                     # listeners that could not accept
-    LISTS = 6
-    LIST_NONE = 7
+    LIST_QUEUE = 6                     # whole requests in the backlog, where there is a --queue-timeout
+    LISTS = 7
+    LIST_NONE = 8
+
+cdef enum:
+    PACE_QUICK = 0
+    PACE_NEW = 1                       # it has not called the application yet
+    PACE_SLOW = 2
+    PACES = 3
 
 cdef struct slot_t:
     PyObject *owner                    # a Connection or a Listener; one reference is the slot's while it is in use
@@ -28,13 +35,15 @@ cdef struct slot_t:
     bint listener
     bint registered                    # with the poller
     bint busy                          # some thread, or a queue, has it; all others leave notes
-    bint slow                          # its requests take long, of late
+    bint heard                         # its running request wants to know when the client leaves
+    int pace                           # PACE_*: how long its requests take, of late
+    int calls                          # of the application, as far as the average needs to know
     long long cost_ns                  # … so long, on a moving average
     unsigned int notes                 # why it stands in a queue
     unsigned int again                 # what came while it was busy
     int list                           # LIST_*
     long long deadline_ns
-    long long queued_ns                # when it joined the queue that it is in
+    long long queued_ns                # when what it waits with was noticed
     slot_t *before                     # in its deadline list
     slot_t *after
     slot_t *next                       # in a queue, or in the list of free slots
@@ -48,10 +57,11 @@ cdef struct queue_t:
     slot_t *last
     long long count
 
-# A pair of queues: requests of connections whose last one was quick, and of those whose last one was slow.
+# Queues by pace, which share the time: who is quick does not wait for all who are slow, nor for all who are unknown.
 cdef struct line_t:
-    queue_t[2] queues
-    long long[2] spent_ns              # while both had something waiting
+    queue_t[PACES] queues
+    long long[PACES] spent_ns          # as far as others waited meanwhile
+    long long count                    # in all of them
 
 cdef struct slab_t:
     slot_t *chunks[CHUNKS_MAX]         # owned; never freed before the engine ends, so that a late event finds a slot
@@ -73,3 +83,4 @@ cdef slot_t *queue_pop(queue_t *queue) noexcept nogil
 
 cdef void line_push(line_t *line, slot_t *slot) noexcept nogil
 cdef slot_t *line_pop(line_t *line) noexcept nogil
+cdef bint line_drop(line_t *line, slot_t *slot) noexcept nogil

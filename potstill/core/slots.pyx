@@ -31,8 +31,10 @@ cdef slot_t *slab_take(slab_t *slab) noexcept nogil:
     slot.next = NULL
     slot.generation += 1
     slot.in_use = True
-    slot.listener = slot.registered = slot.busy = slot.slow = False
+    slot.listener = slot.registered = slot.busy = slot.heard = False
+    slot.pace = PACE_NEW
     slot.notes = slot.again = 0
+    slot.calls = 0
     slot.cost_ns = 0
     slot.list = LIST_NONE
     return slot
@@ -121,18 +123,33 @@ cdef slot_t *queue_pop(queue_t *queue) noexcept nogil:
 
 
 cdef slot_t *line_pop(line_t *line) noexcept nogil:
-    """From the queue of the quick ones or that of the slow ones, whichever has had less time while both wait."""
-    cdef int which
-    if line.queues[0].count and line.queues[1].count:
-        which = 0 if line.spent_ns[0] <= line.spent_ns[1] else 1
-    else:
-        which = 0 if line.queues[0].count else 1
-        line.spent_ns[0] = line.spent_ns[1] = 0
+    """From the queue that has had the least time of those in which somebody waits; NULL when nobody does."""
+    cdef int which = -1
+    cdef int i
+    if line.count == 0:
+        return NULL
+    for i in range(PACES):
+        if line.queues[i].count and (which < 0 or line.spent_ns[i] < line.spent_ns[which]):
+            which = i
+    for i in range(PACES):
+        if line.queues[i].count == 0:
+            line.spent_ns[i] = line.spent_ns[which]    # nobody saves up, or owes, what nobody else was waiting for
+    line.count -= 1
     return queue_pop(&line.queues[which])
 
 
+cdef bint line_drop(line_t *line, slot_t *slot) noexcept nogil:
+    """Take out a slot that has waited the longest of its pace; False where it has not."""
+    if line.queues[slot.pace].first != slot:
+        return False
+    queue_pop(&line.queues[slot.pace])
+    line.count -= 1
+    return True
+
+
 cdef void line_push(line_t *line, slot_t *slot) noexcept nogil:
-    queue_push(&line.queues[1 if slot.slow else 0], slot)
+    queue_push(&line.queues[slot.pace], slot)
+    line.count += 1
 
 
 cdef class SlotsFace:

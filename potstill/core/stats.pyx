@@ -12,11 +12,18 @@ from potstill.core.http1 import REFUSALS
 cdef extern from * nogil:
     long long atomic_load_n "__atomic_load_n"(const long long *source, int order)
     void atomic_store_n "__atomic_store_n"(long long *target, long long value, int order)
+    long long atomic_exchange_n "__atomic_exchange_n"(long long *target, long long value, int order)
+    int clzll "__builtin_clzll"(unsigned long long number)
     int ATOMIC_RELAXED "__ATOMIC_RELAXED"
 
 
 cdef long long load(const long long *counter) noexcept nogil:
     return atomic_load_n(counter, ATOMIC_RELAXED)
+
+
+cdef long long take(long long *counter) noexcept nogil:
+    # For the one counter that two threads write, its owner and the watch.
+    return atomic_exchange_n(counter, 0, ATOMIC_RELAXED)
 
 
 cdef void store(long long *counter, long long value) noexcept nogil:
@@ -26,6 +33,29 @@ cdef void store(long long *counter, long long value) noexcept nogil:
 cdef void add(long long *counter, long long value) noexcept nogil:
     # Not a read-modify-write instruction: a slot has one writer.
     atomic_store_n(counter, counter[0] + value, ATOMIC_RELAXED)
+
+
+cdef void stats_queue(counters_t *counters, long long waited_ns) noexcept nogil:
+    """Count a request that has waited so long for its turn."""
+    add(&counters.queue_ns, waited_ns)
+    add(&counters.queued[_bucket(waited_ns)], 1)
+
+
+cdef int _bucket(long long waited_ns) noexcept nogil:
+    """Log-linear: each doubling of a microsecond is four buckets of equal width."""
+    cdef unsigned long long waited_us = waited_ns // 1000
+    cdef int doubling
+    if waited_us < 4:
+        return <int>waited_us
+    doubling = 63 - clzll(waited_us)
+    return min(4 * (doubling - 1) + <int>(waited_us >> (doubling - 2) & 3), QUEUE_BUCKETS - 1)
+
+
+def bucket_limit_s(int bucket):
+    """Seconds below which a request in this bucket has waited."""
+    if bucket < 4:
+        return (bucket + 1) / 1e6
+    return ((bucket % 4 + 5) << (bucket // 4 - 1)) / 1e6
 
 
 cdef class Stats:
@@ -71,6 +101,16 @@ cdef class Stats:
             if count:
                 counts[REFUSALS[code].rule] = count
         return counts
+
+    def queue_times(self) -> list:
+        """(seconds, how many requests waited less than that and no less than the one before), without empty ones."""
+        cdef int i, bucket
+        times = []
+        for bucket in range(QUEUE_BUCKETS):
+            count = sum(load(&self._slots[i].queued[bucket]) for i in range(self.threads))
+            if count:
+                times.append((bucket_limit_s(bucket), count))
+        return times
 
     def in_application(self) -> int:
         """How many threads are inside the application now."""

@@ -17,6 +17,8 @@ cdef class Transport:
     cdef bint peer_closed              # the peer sends no more (RDHUP): the next read must happen to see its end
     cdef bint lost
     cdef bint full                     # the last send came short: no more until the poller says so
+    cdef bint more                     # the next piece follows soon: the kernel may hold this one for it
+    cdef bint taken                    # the application has taken the connection over, by a descriptor of its own
     cdef bint shared                   # a forked child holds the socket too: closing it here would not end it
     cdef object _queue                 # deque of segments not sent yet, or None: an idle connection has none
     cdef Py_ssize_t _head_offset       # of the first segment, how much has left
@@ -30,8 +32,10 @@ cdef class Transport:
     cdef int send_file(self, const char *before, Py_ssize_t before_size, int fd, long long offset,
                        long long size) except -1
     cdef int flush(self) except -1
+    cdef void push(self) noexcept
     cdef void drop_queue(self) noexcept
     cdef void shut_sending(self) noexcept
+    cdef void cut_short(self) noexcept
     cdef void lose(self) noexcept
     cdef void reset_on_close(self) noexcept
     cdef void close(self) noexcept
@@ -42,3 +46,5 @@ cdef class Transport:
     cdef int _append(self, object segment, long long size) except -1
     cdef int _queue_copy(self, const char *data, Py_ssize_t size) except -1
     cdef int _queue_owner(self, object owner, Py_ssize_t offset, Py_ssize_t size) except -1
+
+cdef void transport_push(int fd) noexcept nogil

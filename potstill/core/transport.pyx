@@ -44,6 +44,12 @@ cdef extern from "<sys/socket.h>" nogil:
     int setsockopt(int fd, int level, int name, const void *value, unsigned int size)
     ssize_t c_sendmsg "sendmsg"(int fd, const msghdr *message, int flags)
 
+cdef extern from "<netinet/in.h>" nogil:
+    int IPPROTO_TCP
+
+cdef extern from "<netinet/tcp.h>" nogil:
+    int TCP_NODELAY
+
 cdef extern from "<sys/sendfile.h>" nogil:
     ssize_t c_sendfile "sendfile"(int out_fd, int in_fd, off_t *offset, size_t count)
 
@@ -81,6 +87,12 @@ cdef ssize_t _sendfile_quietly(int fd, int source, off_t *offset, size_t size) n
     pthread_sigmask(SIG_SETMASK, &before, NULL)
     (&errno)[0] = failure
     return count
+
+
+cdef void transport_push(int fd) noexcept nogil:
+    """Setting TCP_NODELAY, which every client socket has already, also sends what MSG_MORE held (tcp(7))."""
+    cdef int yes = 1
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes))
 
 
 @cython.final
@@ -187,12 +199,13 @@ cdef class Transport:
         cdef Py_ssize_t total = before_size + size + after_size
         cdef int fd = self.fd
         cdef int used = 0
+        cdef int flags = MSG_NOSIGNAL | MSG_MORE if self.more else MSG_NOSIGNAL
         if total == before_size:
             if total > GIL_KEPT_BYTES:
                 with nogil:
-                    count = c_send(fd, before, total, MSG_NOSIGNAL)
+                    count = c_send(fd, before, total, flags)
             else:
-                count = c_send(fd, before, total, MSG_NOSIGNAL)
+                count = c_send(fd, before, total, flags)
         else:
             if before_size:
                 pieces[used].iov_base = <void *>before
@@ -214,9 +227,9 @@ cdef class Transport:
             message.msg_flags = 0
             if total > GIL_KEPT_BYTES:
                 with nogil:
-                    count = c_sendmsg(fd, &message, MSG_NOSIGNAL)
+                    count = c_sendmsg(fd, &message, flags)
             else:
-                count = c_sendmsg(fd, &message, MSG_NOSIGNAL)
+                count = c_sendmsg(fd, &message, flags)
         self.full = count < total
         return self._sent(count)
 
@@ -325,6 +338,12 @@ cdef class Transport:
             self._queue = None
         return 0
 
+    cdef void push(self) noexcept:
+        """What the kernel holds back for more goes out now."""
+        self.more = False
+        if self.fd >= 0:
+            transport_push(self.fd)
+
     # The queue
 
     cdef int _append(self, object segment, long long size) except -1:
@@ -371,6 +390,11 @@ cdef class Transport:
         """Say that no more will come, and go on reading: the first half of a lingering close."""
         if self.fd >= 0 and not self.lost:
             c_shutdown(self.fd, SHUT_WR)
+
+    cdef void cut_short(self) noexcept:
+        """From another thread: whatever the owner is doing with the socket ends."""
+        if self.fd >= 0:
+            c_shutdown(self.fd, SHUT_RDWR)
 
     cdef void reset_on_close(self) noexcept:
         """End with RST: where the end of the connection is the end of a body, it tells that this body was cut."""

@@ -22,10 +22,12 @@ from potstill.core.schedule cimport (
     pthread_mutex_t,
     schedule_clock,
     schedule_first_deadline,
+    schedule_inspect,
     schedule_t,
     schedule_wake_one,
 )
-from potstill.core.stats cimport Stats, load
+from potstill.core.stats cimport Stats, load, take
+from potstill.core.transport cimport transport_push
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -42,6 +44,7 @@ cdef enum:
     STAT_BYTES = 128                   # the state is among the first: number, name of 15 bytes, state
     CALM_TICKS = 1000                  # without need, one thread fewer
 
+cdef long long INSPECTION_NS = 100_000_000        # requests older than that are looked at so often
 cdef long long TICK_NS = 1_000_000                # of the watch
 cdef long long WINDOW_NS = 20_000_000
 
@@ -52,6 +55,7 @@ cdef struct watch_t:
     int idle_ticks, stuck_ticks, calm_ticks
     int waiting_ticks, computing_ticks # of this window: work waited; and a runner was computing meanwhile
     int ticks                          # of this window
+    long long inspected_ns
 
 
 cdef void watch_wake(schedule_t *schedule) noexcept nogil:
@@ -100,10 +104,8 @@ cdef bint _working(schedule_t *schedule) noexcept nogil:
 
 
 cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
-    cdef int i
-    for i in range(2):
-        if schedule.ready.queues[i].count or schedule.backlog.queues[i].count:
-            return True
+    if schedule.ready.count or schedule.backlog.count:
+        return True
     if schedule.chair:
         return False
     return poll_ready(schedule.poller) or schedule_first_deadline(schedule) <= schedule_clock(schedule)
@@ -111,11 +113,42 @@ cdef bint _work_waits(schedule_t *schedule) noexcept nogil:
 
 cdef void _tick(schedule_t *schedule, watch_t *watch) noexcept nogil:
     cdef bint working = _working(schedule)
+    _push_blocks(schedule)
+    if working:
+        _send_inspector(schedule, watch)
     _judge_tick(schedule, watch, _work_waits(schedule), working, working and _computing(schedule))
     if clock_ns() - watch.window_ns >= WINDOW_NS:
         _judge_window(schedule, watch, (process_cpu_ns() - watch.window_cpu_ns) * 100
                       // (clock_ns() - watch.window_ns))
         _open_window(schedule, watch)
+
+
+cdef void _send_inspector(schedule_t *schedule, watch_t *watch) noexcept nogil:
+    """Some request has been in the application for long: its deadline may have passed."""
+    cdef long long since
+    cdef int i
+    if clock_ns() - watch.inspected_ns < INSPECTION_NS:
+        return
+    for i in range(schedule.threads):
+        since = load(&schedule.counters[i].application_since_ns)
+        if since and schedule_clock(schedule) - since >= INSPECTION_NS:
+            watch.inspected_ns = clock_ns()
+            schedule_inspect(schedule)
+            return
+
+
+cdef void _push_blocks(schedule_t *schedule) noexcept nogil:
+    """A block that the kernel holds back has waited for the next long enough.
+
+    Its socket may have been closed a moment ago, and the number be another socket's: that one sends at once as well.
+    """
+    cdef long long fd
+    cdef int i
+    for i in range(schedule.threads):
+        if load(&schedule.counters[i].corked_fd):
+            fd = take(&schedule.counters[i].corked_fd)
+            if fd:
+                transport_push(<int>fd - 1)
 
 
 cdef void _judge_tick(schedule_t *schedule, watch_t *watch, bint waits, bint working, bint computing) noexcept nogil:

@@ -4,7 +4,8 @@
 of value it takes, what it does, whether a reload may change it, and what other servers call it. The command
 line, `--help`, `--print-config`, the POTSTILL_* variables, docs/settings.md and the keywords of `serve()` are
 derived from that table through `OPTIONS`; nothing about an option is said a second time. `kinds.py` has the
-kinds of values.
+kinds of values, `requests.py` the rows about what a request may take,
+`sites.py` those about what is served.
 """
 
 from __future__ import annotations
@@ -15,6 +16,16 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
+from potstill.settings.about import (
+    GROUPS,
+    HEADERS,
+    LIMITS,
+    LISTENING,
+    MEMORY,
+    RUNNING,
+    TIMEOUTS,
+    About,
+)
 from potstill.settings.kinds import (
     GIB,
     KIB,
@@ -23,30 +34,28 @@ from potstill.settings.kinds import (
     Choice,
     Directory,
     Duration,
-    Kind,
     Several,
     Size,
+    Switch,
     Text,
     Whole,
 )
+from potstill.settings.sites import SiteSettings
+
+__all__ = [
+    "BY_FIELD",
+    "GROUPS",
+    "OPTIONS",
+    "About",
+    "Option",
+    "Settings",
+    "max_connections_auto",
+]
 
 # A program that opens files and database connections of its own needs some descriptors for itself.
 MAX_CONNECTIONS_SHARE = 0.8
 # What is taken for "unlimited" descriptors: nobody asks one process to hold over a million connections.
 OPEN_FILES_UNLIMITED = 1 << 20
-
-
-@dataclass(frozen=True)
-class About:
-    """What there is to say about an option besides its name and its default, which are the field's own."""
-
-    group: str
-    kind: Kind
-    help: str
-    # May a reload of the running server change it? What the listening sockets were opened with stays.
-    reload: bool = True
-    # What other servers call the same thing, as "server: name".
-    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,11 @@ class Option:
         return isinstance(self.about.kind, Addresses | Several)
 
     @property
+    def switch(self) -> bool:
+        """It is turned on and off instead of given a value."""
+        return isinstance(self.about.kind, Switch)
+
+    @property
     def positional(self) -> bool:
         """The application stands on the command line without a flag."""
         return self.field == "app"
@@ -88,39 +102,7 @@ class Option:
         return self.about.kind.show(value)
 
 
-# In one text, a comma before a path begins the next route.
-NEXT_ROUTE = r",(?=\s*/)"
-ENTRIES = Several(r"[^\x00-\x1f\x7f]+", "a network such as 10.0.0.0/8, an address or unix", "NETWORK", r"\s*;\s*")
-
-
-def routes(of: str, example: str) -> Several:
-    """Routes, written PATH=TARGET."""
-    return Several(r"/[^=\x00-\x1f]*=[^\x00-\x1f\x7f]+", f"PATH={of}, as in {example}", f"PATH={of}", NEXT_ROUTE)
-
-
-LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
-    "Listening",
-    "Running",
-    "Sites",
-    "Timeouts",
-    "Limits of a request",
-    "Header fields",
-    "Memory",
-)
-GROUPS = (LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY)
-
-
-# The options that add a route, with the key of a route that each stands for.
-ROUTE_FLAGS = {
-    "mount": "app",
-    "static": "static",
-    "upstream": "upstream",
-    "cgi": "cgi",
-    "redirect": "redirect",
-}
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(SiteSettings, frozen=True, kw_only=True):
     """One whole configuration. Nobody changes it; a reload makes a new one."""
 
     app: Annotated[
@@ -188,58 +170,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             peers=("gunicorn: log-level", "granian: log-level"),
         ),
     ] = "info"
-    mount: Annotated[
-        tuple[str, ...],
-        About(
-            SITES,
-            routes("APP", "/admin=backoffice:app"),
-            "Another application below a path; may be repeated.",
-            peers=("uwsgi: mount",),
-        ),
-    ] = ()
-    static: Annotated[
-        tuple[str, ...],
-        About(
-            SITES,
-            routes("DIRECTORY", "/static=public"),
-            "The files of a directory below a path; may be repeated.",
-            peers=("uwsgi: static-map", "granian: static-path-mount"),
-        ),
-    ] = ()
-    upstream: Annotated[
-        tuple[str, ...],
-        About(
-            SITES,
-            routes("URL", "/api=http://10.0.0.1:8080"),
-            "An upstream server for a path; several for one path share its requests.",
-            peers=("uwsgi: http-to",),
-        ),
-    ] = ()
-    cgi: Annotated[
-        tuple[str, ...],
-        About(
-            SITES,
-            routes("DIRECTORY", "/cgi-bin=cgi-bin"),
-            "The programs of a directory, run as CGI, below a path; may be repeated.",
-            peers=("uwsgi: cgi",),
-        ),
-    ] = ()
-    redirect: Annotated[
-        tuple[str, ...],
-        About(
-            SITES,
-            routes("URL", "/old=/new"),
-            "Send clients that ask below a path to another one (308); may be repeated.",
-        ),
-    ] = ()
-    allow: Annotated[
-        tuple[str, ...],
-        About(SITES, ENTRIES, "Who may ask; others are answered 403. May be repeated."),
-    ] = ()
-    deny: Annotated[
-        tuple[str, ...],
-        About(SITES, ENTRIES, "Who may not ask, whatever --allow says; may be repeated."),
-    ] = ()
     header_timeout: Annotated[
         float,
         About(
@@ -365,19 +295,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         About(MEMORY, Directory(), "Where temporary files go; by default where the system puts them."),
     ] = None
 
-    @property
-    def has_routes(self) -> bool:
-        """Whether there is something to serve besides APP."""
-        return any(getattr(self, flag) for flag in ROUTE_FLAGS)
-
 
 def rows(table: type[msgspec.Struct]) -> tuple[Option, ...]:
-    """The rows of a table, in its order."""
+    """The rows of a table, in the order of their groups and within a group in the table's."""
     hints = get_type_hints(table, include_extras=True)
-    return tuple(
+    found = [
         Option(field.name, field.default, hints[field.name].__metadata__[0])
         for field in msgspec.structs.fields(table)
-    )
+    ]
+    return tuple(sorted(found, key=lambda option: (not option.positional, GROUPS.index(option.about.group))))
 
 
 OPTIONS = rows(Settings)

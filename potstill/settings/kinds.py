@@ -207,3 +207,37 @@ class Addresses:
 
     def show(self, value: tuple[str, ...]) -> str:
         return ",".join(value)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off: `--preload`, `--no-preload`, POTSTILL_PRELOAD=yes."""
+
+    metavar: str = "YES|NO"
+
+    def read(self, given: object) -> bool:
+        words = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False}
+        words["0"] = False
+        if isinstance(given, str):
+            given = words.get(given.strip().lower())
+        if isinstance(given, bool):
+            return given
+        raise ValueError("yes or no")
+
+    def show(self, value: bool) -> str:
+        return "yes" if value else "no"
+
+
+@dataclass(frozen=True)
+class Path:
+    """The path of a request, from its slash; empty: none."""
+
+    metavar: str = "PATH"
+
+    def read(self, given: object) -> str:
+        if isinstance(given, str) and re.fullmatch(r"(/[\x21\x22\x24-\x3e\x40-\x7e]*)?", given):
+            return given
+        raise ValueError("a path that begins with a slash, like /-/ready")
+
+    def show(self, value: str) -> str:
+        return value or "none"

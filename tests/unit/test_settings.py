@@ -48,6 +48,18 @@ PROMISED = {
     "--body-memory": "1MiB",
     "--response-memory": "1MiB",
     "--spool-dir": "the system's",
+    "--request-buffering": "on",
+    "--response-spool": "1GiB",
+    "--request-timeout": "0s",
+    "--interrupt-grace": "5s",
+    "--slow-request": "10s",
+    "--cancel-on-disconnect": "no",
+    "--queue-timeout": "0s",
+    "--backlog-limit": "unlimited",
+    "--trust-request-start": "no",
+    "--health-path": "none",
+    "--ready-path": "none",
+    "--handover-limit": "512",
 }
 
 

@@ -32,9 +32,10 @@ class Proxy:
     """Upstream servers as one WSGI application (PEP 3333). Any number of threads may call it."""
 
     def __init__(self, upstreams: str | Sequence[str], *, refresh_s: float = 5.0, **options: Any) -> None:
-        """`upstreams`: addresses as `parse_upstream` reads them, `file:` and `dns+` as in
-        `upstream_sources`. Files and names are read again every `refresh_s` seconds. The options are those
-        of `BalanceOptions` and of `RemoteOptions`.
+        """`upstreams`: addresses as `parse_upstream` reads them, `file:` and `dns+` as in `upstream_sources`.
+        Files and names are read again every `refresh_s` seconds. The options are those of `BalanceOptions`
+        and of `RemoteOptions`; who gives a `total_timeout_s` and no `try_timeout_s` lets one try take all of
+        that.
 
         Reads files, opens no connection and looks up no name yet. Raises ValueError for an address or a value
         that is wrong, TypeError for an option that does not exist.
@@ -45,6 +46,8 @@ class Proxy:
         self._sources = Sources(entries)
         self._refresh_s = refresh_s
         self._remote = {name: options.pop(name) for name in _OF_REMOTE & options.keys()}
+        if "total_timeout_s" in options:
+            self._remote.setdefault("try_timeout_s", options["total_timeout_s"])
         RemoteOptions(**self._remote)  # says now what is wrong, not when a server is found
         self._applications: dict[str, RemoteApp] = {}
         self._lock = threading.Lock()

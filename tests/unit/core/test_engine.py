@@ -71,6 +71,7 @@ def test_an_engine_that_was_not_started_has_no_threads() -> None:
                 assert threads_of_engines() == {
                     *(f"potstill-{number}" for number in range(4)),
                     "potstill-watch",
+                    "potstill-inspector",
                 }
                 assert all(
                     thread.daemon for thread in threading.enumerate() if thread.name in threads_of_engines()
@@ -141,6 +142,9 @@ def test_the_statistics_add_up() -> None:
             octets_received=0,
             octets_sent=0,
             refused={},
+            draining=False,
+            handed_over=0,
+            lost=0,
         )
         post = request("/", method="POST", body=bytes(100_000))
         with running.client() as client:

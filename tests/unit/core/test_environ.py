@@ -12,6 +12,17 @@ from potstill.core.body import Body
 from potstill.core.environ import EnvironBuilder, build
 from potstill.core.http1 import KNOWN_FIELDS
 
+FACILITIES = (
+    "potstill.deadline",
+    "potstill.client_disconnected",
+    "waitress.client_disconnected",
+    "potstill.on_disconnect",
+    "potstill.io_bound",
+    "potstill.trailers",
+    "potstill.send_trailers",
+    "wsgi.early_hints",
+    "gunicorn.socket",
+)
 EXTRA = {"wsgi.errors": sys.stderr, "wsgi.multithread": True, "SERVER_SOFTWARE": "potstill"}
 
 
@@ -52,6 +63,9 @@ def test_the_environ_of_a_plain_request() -> None:
         "wsgi.url_scheme": "http",
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
+        "potstill.queue_seconds": 0.0,
+        # Filled in for each request by those who run it.
+        **dict.fromkeys(FACILITIES),
         **EXTRA,
     }
 

@@ -27,7 +27,7 @@ class Note(IntFlag):  # poll.pxd
 
 class List(IntEnum):  # slots.pxd
     IDLE, HEAD, BODY, WRITE, LINGER, RETRY = range(6)
-    NONE = 7
+    NONE = 8
 
 
 class Then(IntEnum):  # schedule.pxd

@@ -12,7 +12,7 @@ import pytest
 from potstill.middleware import Proxy
 from potstill.middleware.balance_checks import HealthCheck
 from tests.support.engine import wait_until
-from tests.support.upstream import Scripted, always, ask
+from tests.support.upstream import Peer, Scripted, always, ask
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n"
 
@@ -110,6 +110,24 @@ def test_after_a_fork_it_begins_anew() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert ask(proxy).body == b"a"
         proxy.close()
+
+
+def test_one_try_may_take_all_the_time_there_is() -> None:
+    """Whoever says only how long a request may take wants no slow request to be sent a second time."""
+
+    def slow(peer: Peer) -> None:
+        peer.request()
+        peer.wait_closed()
+
+    with Scripted(slow) as a, Scripted(slow) as b:
+        proxy = Proxy([a.url, b.url], total_timeout_s=0.1)
+        assert ask(proxy).status == 504
+        assert len(a.requests) + len(b.requests) == 1
+        both = Proxy([a.url, b.url], total_timeout_s=0.2, try_timeout_s=0.05)
+        assert ask(both).status == 504
+        assert len(a.requests) + len(b.requests) == 3
+        proxy.close()
+        both.close()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""What there is to say about an option, and the groups that options are shown in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from potstill.settings.kinds import Kind
+
+LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
+    "Listening",
+    "Running",
+    "Sites",
+    "Timeouts",
+    "Limits of a request",
+    "Header fields",
+    "Memory",
+)
+OVERLOAD = "Overload and health"
+GROUPS = (LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, OVERLOAD, HEADERS, MEMORY)
+
+
+@dataclass(frozen=True)
+class About:
+    """What there is to say about an option besides its name and its default, which are the field's own."""
+
+    group: str
+    kind: Kind
+    help: str
+    # May a reload of the running server change it? What the listening sockets were opened with stays.
+    reload: bool = True
+    # What other servers call the same thing, as "server: name".
+    peers: tuple[str, ...] = ()
