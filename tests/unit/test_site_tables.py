@@ -11,18 +11,8 @@ import pytest
 from potstill.assemble import SitesError
 from potstill.assemble.site_tables import ROUTE_KEYS, SITE_KEYS, TARGETS, Route, Site, read_sites
 
-ISSUE = """
-[[site]]
-host = ["shop.example", "*.shop.example"]
-allow = ["10.0.0.0/8", "2001:db8::/32"]
-[site.routes]
-"/"        = { app = "shop.wsgi:app", threads = 6, timeout = "30s" }
-"/admin"   = { app = "backoffice:create()", allow = ["192.168.0.0/16"], rate = "20/s burst 40" }
-"/static"  = { static = "public/", cache = "1y immutable" }
-"/legacy"  = { upstream = ["http://10.0.0.1:8080", "http://10.0.0.2:8080"] }
-"/cgi-bin" = { cgi = "cgi-bin/" }
-"/old"     = { redirect = "/new", status = 308 }
-"""
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "sites.md"
+DOCUMENTED = PAGE.read_text().partition("```toml\n")[2].partition("```")[0]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +40,7 @@ def problems(tables: Any) -> list[str]:
 
 def test_the_example_of_the_documentation() -> None:
     """Every kind of route, and each value as what it means."""
-    assert read(ISSUE) == (
+    assert read(DOCUMENTED) == (
         Site(
             host=("shop.example", "*.shop.example"),
             allow=("10.0.0.0/8", "2001:db8::/32"),
@@ -66,7 +56,7 @@ def test_the_example_of_the_documentation() -> None:
             ),
         ),
     )
-    assert [route.target for route in read(ISSUE)[0].routes] == [
+    assert [route.target for route in read(DOCUMENTED)[0].routes] == [
         "app",
         "app",
         "static",
