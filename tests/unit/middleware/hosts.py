@@ -10,7 +10,6 @@ about its server shows there.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from wsgiref.validate import validator
 HOSTS = ("wsgiref", "waitress", "potstill")
 STOP_S = 10.0
 FETCH_S = 10.0
+LOOK_S = 0.02
 
 
 @dataclass
@@ -106,15 +106,15 @@ def call(app: WSGIApplication, recorder: Recorder, environ: WSGIEnvironment) -> 
 @contextmanager
 def hosted(host: str, app: WSGIApplication) -> Iterator[tuple[str, int]]:
     """The application served by one of HOSTS; the address."""
-    serve, stop, address = _SERVERS[host](app)
-    thread = threading.Thread(target=serve, name=f"host-{host}")
-    thread.start()
-    try:
-        yield address
-    finally:
-        stop()
-        thread.join(STOP_S)
-        assert not thread.is_alive()
+    with _SERVERS[host](app) as (serve, stop, address):
+        thread = threading.Thread(target=serve, name=f"host-{host}")
+        thread.start()
+        try:
+            yield address
+        finally:
+            stop()
+            thread.join(STOP_S)
+            assert not thread.is_alive()
 
 
 def fetch(address: tuple[str, int], target: str = "/", **fields: str) -> Answered:
@@ -134,40 +134,51 @@ class _Quiet(WSGIRequestHandler):
         """Nobody reads it."""
 
 
+# What serves until it is asked to stop, what asks it, and where it listens.
 _Server = tuple[Callable[[], object], Callable[[], object], tuple[str, int]]
 
 
-def _wsgiref(app: WSGIApplication) -> _Server:
-    server = make_server("127.0.0.1", 0, app, handler_class=_Quiet)
-
-    def stop() -> None:
-        server.shutdown()
-        server.server_close()
-
-    return server.serve_forever, stop, ("127.0.0.1", server.server_port)
+@contextmanager
+def _wsgiref(app: WSGIApplication) -> Iterator[_Server]:
+    with make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server:
+        yield lambda: server.serve_forever(LOOK_S), server.shutdown, ("127.0.0.1", server.server_port)
 
 
-def _waitress(app: WSGIApplication) -> _Server:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from waitress.server import create_server
+@contextmanager
+def _waitress(app: WSGIApplication) -> Iterator[_Server]:
+    """Its loop turn by turn, for it has no other end than an exception, and no descriptor that it uses is
+    closed."""
+    from waitress import wasyncore
+    from waitress.server import create_server
+
+    ended = threading.Event()
     sockets: dict[int, object] = {}
-    server = create_server(
-        app, host="127.0.0.1", port=0, threads=2, map=sockets, clear_untrusted_proxy_headers=False
-    )
+    # Of itself it takes out what proxies say.
+    options = {"threads": 2, "clear_untrusted_proxy_headers": False}
+    server = create_server(app, host="127.0.0.1", port=0, map=sockets, **options)
+
+    def serve() -> None:
+        while not ended.is_set():
+            wasyncore.loop(timeout=STOP_S, map=sockets, count=1)
 
     def stop() -> None:
-        # Its loop looks at its map of sockets each time round, and a closed server leaves none behind.
-        server.trigger.pull_trigger(server.close)
+        ended.set()
+        server.pull_trigger()
 
-    return server.run, stop, ("127.0.0.1", int(server.effective_port))
+    try:
+        yield serve, stop, ("127.0.0.1", int(server.effective_port))
+    finally:
+        server.task_dispatcher.shutdown()
+        server.close()
+        wasyncore.close_all(sockets)
 
 
-def _potstill(app: WSGIApplication) -> _Server:
+@contextmanager
+def _potstill(app: WSGIApplication) -> Iterator[_Server]:
     from potstill import make_server as make_potstill
 
-    server = make_potstill(("127.0.0.1", 0), app)
-    return server.serve_forever, server.server_close, ("127.0.0.1", server.server_port)
+    with make_potstill(("127.0.0.1", 0), app) as server:
+        yield server.serve_forever, server.shutdown, ("127.0.0.1", server.server_port)
 
 
 _SERVERS = {"wsgiref": _wsgiref, "waitress": _waitress, "potstill": _potstill}
