@@ -149,7 +149,7 @@ class _Answer:
         if not stat.S_ISREG(facts.st_mode):
             os.close(fd)
             return self._refuse(environ, start_response, "is no file")
-        return self._send(os.fdopen(fd, "rb"), facts, path, environ, start_response)
+        return self._send(os.fdopen(fd, "rb", buffering=0), facts, path, environ, start_response)
 
     def _send(
         self,

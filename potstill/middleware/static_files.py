@@ -142,7 +142,8 @@ class StaticFiles:
         if signature(os.fstat(fd)) != expected.signature:
             os.close(fd)
             return None
-        return os.fdopen(fd, "rb")
+        # Blocks are large or the kernel sends them: a buffer would only cost.
+        return os.fdopen(fd, "rb", buffering=0)
 
     # Finding
 

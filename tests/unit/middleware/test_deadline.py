@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from potstill.middleware import Deadline
+from potstill.middleware import Deadline, Mount
+from tests.support.engine import Environ, Gate, StartResponse, engine_on, request
 from tests.unit.middleware.hosts import Recorder, environ_of
 
 KEY = "potstill.deadline"
@@ -34,6 +35,29 @@ def test_a_deadline_becomes_earlier_and_never_later() -> None:
 def test_a_server_without_deadlines_is_not_told_any() -> None:
     """It would not look."""
     assert seen(5.0) is None
+
+
+def test_potstill_keeps_it() -> None:
+    """The client is answered though the application still waits; another route has all the time it wants."""
+    with Gate() as gate:
+
+        def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+            gate.pass_through()
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"done"]
+
+        app_of_both = Mount({"/": app, "/short": Deadline(app, 0.05)})
+        with (
+            engine_on(app_of_both, threads=2) as running,
+            running.client() as patient,
+            running.client() as late,
+        ):
+            patient.send(request("/"))
+            gate.wait_entered(1)
+            late.send(request("/short"))
+            assert late.response().status == 504
+            gate.open()
+            assert patient.response().body == b"done"
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
