@@ -74,9 +74,10 @@ class AccessRules:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self.lets_pass(environ):
             return self._app(environ, start_response)
-        if self._status == CLOSE and CLOSE_CONNECTION in environ:
+        close_connection = environ.get(CLOSE_CONNECTION)
+        if self._status == CLOSE and close_connection is not None:
             # WSGI wants an answer all the same; the server throws it away.
-            environ[CLOSE_CONNECTION]()
+            close_connection()
         return plain_answer(environ, start_response, _STATUSES[self._status])
 
     def lets_pass(self, environ: WSGIEnvironment) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from potstill.middleware import AccessRules
+from potstill.middleware.access import CLOSE_CONNECTION
 from tests.unit.middleware.hosts import (
     HOSTS,
     Answered,
@@ -134,11 +135,13 @@ def test_444_asks_the_server_to_close() -> None:
     """The hook is called once, before the answer, and only for 444."""
     for status, expected in ((444, 1), (403, 0)):
         closed: list[bool] = []
-        environ = environ_of() | {"potstill.close_connection": lambda closed=closed: closed.append(True)}
+        environ = environ_of() | {CLOSE_CONNECTION: lambda closed=closed: closed.append(True)}
         recorder = Recorder()
         app = AccessRules(validated(recorder), default="deny", status=status)
         assert call(app, recorder, environ).code == 403
         assert len(closed) == expected
+        environ[CLOSE_CONNECTION] = None  # a server that has the key and cannot do it now
+        assert call(app, recorder, environ | environ_of()).code == 403
 
 
 @pytest.mark.parametrize(
