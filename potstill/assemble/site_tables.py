@@ -26,6 +26,7 @@ import msgspec
 from potstill.assemble import SitesError
 from potstill.middleware.access import AccessRules
 from potstill.middleware.cache_rules import cache_control
+from potstill.middleware.headers import checked
 from potstill.middleware.mount import not_found, parse_host, parse_path
 from potstill.middleware.ratelimit_rate import Rate
 from potstill.middleware.redirect import REASONS, Redirect
@@ -76,6 +77,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     refuse: int = 403
     compress: bool = False
     security_headers: bool = False
+    request_id: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
     routes: tuple[Route, ...] = ()
 
 
@@ -129,6 +132,15 @@ class Flag:
         raise ValueError("true or false")
 
 
+class FieldTable:
+    """Response fields and their values; the empty value takes a field away."""
+
+    def read(self, given: object) -> tuple[tuple[str, str], ...]:
+        if isinstance(given, Mapping) and all(isinstance(value, str) for value in given.values()):
+            return tuple((str(name), value) for name, value in given.items())
+        raise ValueError('a table of fields, such as { "X-Frame-Options" = "DENY" }')
+
+
 class Folder:
     """A directory that is there."""
 
@@ -164,6 +176,11 @@ def _hosts(hosts: Sequence[str]) -> None:
         parse_host(host)
 
 
+def _fields(fields: Sequence[tuple[str, str]]) -> None:
+    for name, value in fields:
+        checked(name, value)
+
+
 ALLOW = Key(
     Texts("a network, an address, unix or another entry of an access list"),
     judge=lambda entries: AccessRules(not_found, allow=entries),
@@ -177,6 +194,8 @@ SITE_KEYS = {
     "refuse": Key(StatusOf((403, 404, 444))),
     "compress": Key(Flag()),
     "security-headers": Key(Flag()),
+    "request-id": Key(Flag()),
+    "headers": Key(FieldTable(), judge=_fields),
 }
 CALLED = ("app", "upstream", "cgi")
 ROUTE_KEYS = {

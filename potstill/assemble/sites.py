@@ -23,9 +23,11 @@ from potstill.middleware import (
     Bulkhead,
     Compression,
     Deadline,
+    Headers,
     Mount,
     RateLimit,
     Redirect,
+    RequestId,
     SecurityHeaders,
     Static,
 )
@@ -52,7 +54,8 @@ def assemble_sites(sites: Iterable[Site], load_app: Load) -> WSGIApplication:
         application = _site(site, load_once)
         for host in site.host or ("/",):
             hosts[host] = application
-    return Mount(hosts)
+    # One site for all hosts needs nobody to choose it.
+    return hosts["/"] if hosts.keys() == {"/"} else Mount(hosts)
 
 
 def assemble(
@@ -133,6 +136,12 @@ def _site(site: Site, load_app: Load) -> WSGIApplication:
         application = Compression(application)
     if site.security_headers:
         application = SecurityHeaders(application)
+    if site.headers:
+        said = {name: value for name, value in site.headers if value}
+        gone = [name for name, value in site.headers if not value]
+        application = Headers(application, set=said, remove=gone)
+    if site.request_id:
+        application = RequestId(application)
     if site.allow or site.deny or site.default == "deny":
         application = AccessRules(
             application,

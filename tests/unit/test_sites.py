@@ -98,6 +98,15 @@ def test_limits_of_a_route() -> None:
     assert ask(app, "/free", "POST", CONTENT_LENGTH="11").code == 200
 
 
+def test_headers_and_request_ids() -> None:
+    """Set, taken away, and made, for all routes of a site."""
+    headers = {"X-Site": "one", "Content-Language": ""}
+    site = {"headers": headers, "request-id": True, "routes": {"/": {"app": "a"}}}
+    answer = ask(assemble_sites(sites_of(site), Loader()))
+    assert answer.all("X-Site") == ["one"]
+    assert len(answer.all("X-Request-ID")[0]) == 32
+
+
 def test_compression_and_security_headers(public: Path) -> None:
     """For all routes of a site."""
     (public / "b.css").write_text("css " * 1000)
