@@ -29,6 +29,7 @@ log = logging.getLogger("potstill.cgi")
 
 StartResponse = Callable[..., Any]
 
+IDLE_TIMEOUT_S, RUN_TIMEOUT_S = 30.0, 300.0
 HEAD_BYTES_MAX = 65536
 LOCAL_REDIRECTS_MAX = 10
 LENGTH_DIGITS_MAX = 19
@@ -62,17 +63,21 @@ class CGIDirectory:
         self,
         directory: str | os.PathLike[str],
         *,
-        idle_timeout_s: float = 30.0,
-        run_timeout_s: float = 300.0,
+        idle_timeout_s: float | None = None,
+        run_timeout_s: float | None = None,
         inherit: Sequence[str] = ("PATH",),
         variables: Mapping[str, str] | None = None,
         site: Callable[[dict[str, Any], StartResponse], Iterable[bytes]] | None = None,
     ) -> None:
-        """idle_timeout_s: without an octet in or out; run_timeout_s: for all of it. At the end of either the
-        program and its process group are ended. inherit: what of this process's environment a program sees;
-        variables: what it sees besides. site: the application that follows redirects inside the server which
-        lead out of this directory; without one
-            the client is sent there.
+        """What may be chosen:
+
+        idle_timeout_s: without an octet in or out (30 seconds; all of the other, where only that is given).
+        run_timeout_s: for all of it (300 seconds). At the end of either the program and its process group are
+            ended.
+        inherit: what of this process's environment a program sees.
+        variables: what it sees besides.
+        site: the application that follows redirects inside the server which lead out of this directory;
+            without one the client is sent there.
 
         Raises ValueError when the directory is none, or a time is not above 0.
         """
@@ -80,10 +85,10 @@ class CGIDirectory:
         if not self._root.is_dir():
             raise ValueError(f"{os.fspath(directory)!r} is not a directory of CGI programs")
         for name, value in (("idle_timeout_s", idle_timeout_s), ("run_timeout_s", run_timeout_s)):
-            if not value > 0:
+            if value is not None and not value > 0:
                 raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}")
-        self._idle_timeout_s = idle_timeout_s
-        self._run_timeout_s = run_timeout_s
+        self._idle_timeout_s = idle_timeout_s or run_timeout_s or IDLE_TIMEOUT_S
+        self._run_timeout_s = run_timeout_s or RUN_TIMEOUT_S
         self._surroundings = surroundings(inherit, variables or {})
         self._site = site
 

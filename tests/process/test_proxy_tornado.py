@@ -1,6 +1,6 @@
 """A Tornado application, which is no WSGI, as a part of a WSGI site: HTTP and WebSocket through the proxy.
 
-WebSocket needs a server that lends its client's socket as `gunicorn.socket`; gunicorn's threads do.
+WebSocket needs a server that lends its client's socket as `gunicorn.socket`; Potstill does, and gunicorn's threads.
 """
 
 from __future__ import annotations
@@ -81,6 +81,13 @@ app = Balance([Proxy("{url}", upgraded_timeout_s=20)])
 
 
 @contextmanager
+def potstill(directory: Path, url: str) -> Iterator[int]:
+    """The same in Potstill, of this process."""
+    with closing(Proxy(url, upgraded_timeout_s=20)) as proxy, engine_on(Balance([proxy])) as running:
+        yield int(running.address[1])
+
+
+@contextmanager
 def gunicorn(directory: Path, url: str) -> Iterator[int]:
     """gunicorn with the proxy as its application, balanced once more; its port."""
     (directory / "front.py").write_text(FRONT.format(url=url))
@@ -101,9 +108,15 @@ def gunicorn(directory: Path, url: str) -> Iterator[int]:
     assert "Traceback" not in (directory / "daemon.log").read_text()
 
 
-def test_websocket_to_tornado(tornado: int, tmp_path: Path) -> None:
+@pytest.fixture(name="front", params=[potstill, gunicorn], ids=lambda front: front.__name__)
+def each_front(request: pytest.FixtureRequest) -> Any:
+    """(directory, the upstream's URL) → a running server's port."""
+    return request.param
+
+
+def test_websocket_to_tornado(tornado: int, front: Any, tmp_path: Path) -> None:
     """Text, octets, a message of a megabyte, a ping, and a clean end."""
-    with gunicorn(tmp_path, f"http://127.0.0.1:{tornado}") as port:
+    with front(tmp_path, f"http://127.0.0.1:{tornado}") as port:
         with connect(f"ws://127.0.0.1:{port}/echo", open_timeout=WAIT_S, max_size=None) as client:
             assert client.response is not None
             assert client.response.headers["Via"] == "1.1 potstill"
@@ -127,14 +140,14 @@ def websocket_server(handler: Any) -> Iterator[str]:
         thread.join(WAIT_S)
 
 
-def test_a_websocket_server_that_speaks_first_and_ends(tmp_path: Path) -> None:
+def test_a_websocket_server_that_speaks_first_and_ends(front: Any, tmp_path: Path) -> None:
     """What stands behind the 101 in the same segment is not lost, and its end is the client's."""
 
     def greet(connection: ServerConnection) -> None:
         connection.send("welcome")
         connection.close(4001, "enough")
 
-    with websocket_server(greet) as url, gunicorn(tmp_path, url) as port:
+    with websocket_server(greet) as url, front(tmp_path, url) as port:
         with connect(f"ws://127.0.0.1:{port}/", open_timeout=WAIT_S) as client:
             assert client.recv(WAIT_S) == "welcome"
             with pytest.raises(ConnectionClosed) as closed:
@@ -143,7 +156,7 @@ def test_a_websocket_server_that_speaks_first_and_ends(tmp_path: Path) -> None:
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4001, "enough")
 
 
-def test_a_client_that_vanishes_frees_the_server(tmp_path: Path) -> None:
+def test_a_client_that_vanishes_frees_the_server(front: Any, tmp_path: Path) -> None:
     left = threading.Event()
 
     def wait(connection: ServerConnection) -> None:
@@ -152,15 +165,15 @@ def test_a_client_that_vanishes_frees_the_server(tmp_path: Path) -> None:
             connection.recv(WAIT_S)
         left.set()
 
-    with websocket_server(wait) as url, gunicorn(tmp_path, url) as port:
+    with websocket_server(wait) as url, front(tmp_path, url) as port:
         with connect(f"ws://127.0.0.1:{port}/", open_timeout=WAIT_S) as client:
             assert client.recv(WAIT_S) == "welcome"
             client.socket.shutdown(socket.SHUT_RDWR)
             assert left.wait(WAIT_S)
 
 
-def test_many_websockets_at_once(tornado: int, tmp_path: Path) -> None:
-    with gunicorn(tmp_path, f"http://127.0.0.1:{tornado}") as port, ExitStack() as end:
+def test_many_websockets_at_once(tornado: int, front: Any, tmp_path: Path) -> None:
+    with front(tmp_path, f"http://127.0.0.1:{tornado}") as port, ExitStack() as end:
         url = f"ws://127.0.0.1:{port}/echo"
         clients = [end.enter_context(connect(url, open_timeout=WAIT_S)) for _ in range(6)]
         for turn in range(20):

@@ -140,7 +140,7 @@ class RemoteApp:
         with contextlib.suppress(OSError):  # the client has left
             client.sendall(head)
             tunnel(client, channel, ahead, self.options.upgraded_timeout_s)
-            client.settimeout(None)
+            client.close()
         raise StopIteration
 
 

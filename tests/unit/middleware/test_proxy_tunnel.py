@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from potstill.middleware.proxy.tunnel import tunnel
 from tests.support.upstream import WAIT_S
@@ -14,15 +15,38 @@ from tests.support.upstream import WAIT_S
 MANY = bytes(range(256)) * 40_000
 
 
+class SendsAll:
+    """A server's own object, as Potstill's: `recv` gives what was read before first, `send` is `sendall`,
+    and only what is listed here is there.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._ahead = b"early "
+        self.fileno = channel.fileno
+        self.settimeout = channel.settimeout
+        self.close = channel.close
+
+    def recv(self, size: int, /) -> bytes:
+        ahead, self._ahead = self._ahead, b""
+        return ahead or self._channel.recv(size)
+
+    def sendall(self, octets: bytes, /) -> None:
+        self._channel.sendall(octets)
+
+
 @contextmanager
 def tunnelled(
-    ahead: bytes = b"", timeout_s: float = WAIT_S
+    ahead: bytes = b"",
+    timeout_s: float = WAIT_S,
+    lend: Callable[[socket.socket], Any] = lambda channel: channel,
 ) -> Iterator[tuple[socket.socket, socket.socket, threading.Thread]]:
     """The outer ends of a tunnel: the client's, the upstream's, and the thread that carries."""
-    client, lent = socket.socketpair()
+    client, inner = socket.socketpair()
     server, ours = socket.socketpair()
     client.settimeout(WAIT_S)
     server.settimeout(WAIT_S)
+    lent = lend(inner)
 
     def carry() -> None:
         tunnel(lent, ours, ahead, timeout_s)
@@ -43,7 +67,8 @@ def read_all(channel: socket.socket) -> bytes:
 
 
 def test_both_ways_at_once() -> None:
-    """Ten megabytes in each direction, while neither side waits for the other."""
+    """Ten megabytes in each direction, while neither side reads before it has written all: whoever blocked on
+    one of them would wait for ever."""
     with tunnelled() as (client, server, _):
         senders = [threading.Thread(target=one.sendall, args=(MANY,)) for one in (client, server)]
         for sender in senders:
@@ -62,6 +87,19 @@ def test_both_ways_at_once() -> None:
     assert {hashlib.sha256(octets).digest() for octets in received.values()} == {
         hashlib.sha256(MANY).digest()
     }
+
+
+def test_a_servers_own_object() -> None:
+    """What it had read before comes first, and a slow reader loses nothing though `send` means all."""
+    with tunnelled(lend=SendsAll) as (client, server, _):
+        sender = threading.Thread(target=server.sendall, args=(MANY,))
+        sender.start()
+        assert server.recv(6) == b"early "
+        with client.makefile("rb") as stream:
+            assert stream.read(len(MANY)) == MANY
+        sender.join(WAIT_S)
+        client.sendall(b"late")
+        assert server.recv(4) == b"late"
 
 
 def test_what_came_ahead_comes_first() -> None:
