@@ -140,12 +140,21 @@ class Beneath:
         root = os.open(self.root, STEP)
         try:
             if self._openat2 is not None:
-                return self._openat2(path, root)
+                return self._ask_kernel(self._openat2, path, root)
             if self.symlinks == "follow":
                 return os.open(path, READ, dir_fd=root)
             return self._walk(self._resolved(path) if self.symlinks == "inside" else path, root)
         finally:
             os.close(root)
+
+    def _ask_kernel(self, openat2: _Openat2, path: bytes, root: int) -> int:
+        try:
+            return openat2(path, root)
+        except OSError as error:
+            if error.errno != errno.EXDEV or self.symlinks != "inside":
+                raise
+        # Its way leaves the root, as that of every absolute link does; it may end below it all the same.
+        return openat2(self._resolved(path), root)
 
     def _resolved(self, path: bytes) -> bytes:
         """The path without its links. If one is swapped afterwards, the walk, which follows none, fails."""
