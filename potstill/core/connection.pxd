@@ -3,7 +3,8 @@
 from potstill.core.body cimport Body
 from potstill.core.environ cimport EnvironBuilder
 from potstill.core.facilities cimport Facilities
-from potstill.core.http1 cimport chunks_t, head_t
+from potstill.core.http1 cimport head_t
+from potstill.core.intake cimport Intake
 from potstill.core.pending cimport Pending
 from potstill.core.response cimport Exchange
 from potstill.core.runner cimport Runner
@@ -35,8 +36,7 @@ cdef class Connection:
     cdef Facilities facilities         # … and what it may be asked for
     cdef object inner                  # an application of the server's own that answers it, or None
     cdef Body body                     # its wsgi.input, while it arrives
-    cdef chunks_t *chunks              # owned; of a chunked body, while it arrives
-    cdef long long left                # octets of a Content-Length body still to come
+    cdef Intake intake                 # … and how it does
     cdef long long phase_octets        # received or sent when the phase's rate began to count
     cdef long long phase_since_ns
     cdef long long requests
@@ -52,7 +52,6 @@ cdef class Connection:
     cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1
     cdef void end(self, Workspace workspace) noexcept
     cdef void _go(self, int verdict) noexcept
-    cdef void _give_up(self, Workspace workspace, int code) noexcept
     cdef void _log_failure(self, str what, object error) noexcept
     cdef int _handle(self, unsigned int notes, Workspace workspace) except -1
     cdef int _expire(self, Workspace workspace) except -1
@@ -60,9 +59,9 @@ cdef class Connection:
     cdef int _read_head(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1
     cdef int _begin(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1
     cdef int _receive_body(self, Workspace workspace) except -1
-    cdef int _receive_length(self, Workspace workspace) except -2
-    cdef int _receive_chunks(self, Workspace workspace) except -2
-    cdef int _take_body(self, unsigned char *data, size_t size, size_t *used) except -1
+    cdef int _begin_body(self, Workspace workspace, head_t *head, unsigned char *data, size_t size) except -1
+    cdef int _begin_live(self, unsigned char *data, size_t size) except -1
+    cdef void _end_live(self, Exchange exchange) noexcept
     cdef int _complete(self) except -1
     cdef int _keep_rest(self, const unsigned char *data, size_t size) except -1
     cdef bint _too_slow(self, Workspace workspace, long long octets) noexcept

@@ -17,11 +17,8 @@ Owner: the thread that has the busy slot. Nothing here locks.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdlib cimport calloc, free
-from libc.string cimport memmove
 
 from potstill.core.body cimport Body
-from potstill.core.chunks cimport DATA
 from potstill.core.environ cimport EnvironBuilder
 from potstill.core.facilities cimport Facilities, facilities_give, facilities_take
 from potstill.core.http1 cimport (
@@ -35,12 +32,10 @@ from potstill.core.http1 cimport (
     REFUSE_NO_MEMORY,
     REFUSE_QUEUE_TIMEOUT,
     REFUSE_SPOOL_FULL,
-    chunks_feed,
-    chunks_free,
-    chunks_init,
     head_feed,
     head_reset,
 )
+from potstill.core.intake cimport BODY_BLOCKED, BODY_WHOLE, Intake, live_input
 from potstill.core.pending cimport Pending
 from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE
 from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
@@ -51,20 +46,14 @@ from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
 
 from potstill.core.queueing import seconds_since
-from potstill.core.refusals import REFUSALS
-from potstill.core.response import reason_phrase
+from potstill.core.refusals import REFUSALS, refusal_answer
 
 cdef enum:
     PENDING_READ_BYTES = 2048          # asked for at a time, of a head that comes in pieces
     BODY_TURNS = 4                     # reads of one body before others get their turn
     LINGER_BYTES = 65536               # dropped at the most before the connection is closed all the same
-    BODY_MORE = 0
-    BODY_WHOLE = 1
-    BODY_BLOCKED = -1
 
 cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for after so long
-
-cdef bytes CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @cython.final
@@ -80,11 +69,6 @@ cdef class Connection:
         self.remote_port = remote_port
         self.phase = PHASE_IDLE
 
-    def __dealloc__(self):
-        if self.chunks != NULL:
-            chunks_free(self.chunks)
-            free(self.chunks)
-
     # What the engine calls
 
     cdef void handle(self, unsigned int notes, Workspace workspace) noexcept:
@@ -95,10 +79,10 @@ cdef class Connection:
             if self.phase >= PHASE_WRITE:      # in the middle of an answer there is no place for another
                 self.end(workspace)
             else:
-                self._give_up(workspace, REFUSE_NO_MEMORY)
+                self.turn_away(workspace, REFUSE_NO_MEMORY)
         except OSError as error:       # the spool: everything else on this road reports by value
             self._log_failure("cannot spool the body of a request from", error)
-            self._give_up(workspace, REFUSE_SPOOL_FULL)
+            self.turn_away(workspace, REFUSE_SPOOL_FULL)
         except BaseException as error:
             self._log_failure("internal error while reading from", error)
             self.end(workspace)
@@ -121,6 +105,8 @@ cdef class Connection:
         exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
         runner.exchange = None
         exchange.pending = None
+        if self.intake is not None:
+            self._end_live(exchange)
         self._drop_exchange()
         if exchange.taken is not None:
             self.transport.taken = True
@@ -136,6 +122,18 @@ cdef class Connection:
         except BaseException as error:
             self._log_failure("internal error while answering", error)
             self.end(workspace)
+
+    cdef void _end_live(self, Exchange exchange) noexcept:
+        """The application has done with a body that it read itself, to its end or not."""
+        cdef bytes ahead = self.intake.ahead
+        try:
+            if exchange.body_open:
+                exchange.keep_alive = False
+            elif ahead:
+                self._keep_rest(<const unsigned char *>PyBytes_AS_STRING(ahead), PyBytes_GET_SIZE(ahead))
+        except MemoryError:
+            exchange.keep_alive = False
+        self.intake = None
 
     cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1:
         """Say when the application is called, and how long that took. False where it took too long."""
@@ -156,10 +154,6 @@ cdef class Connection:
         exchange.report_ns = service.slow_ns
         exchange.pending = self.pending
         return True
-
-    cdef void turn_away(self, Workspace workspace, int code) noexcept:
-        """Refuse the whole request that has been read, for want of a seat."""
-        self._give_up(workspace, code)
 
     cdef void _go(self, int verdict) noexcept:
         self.verdict = verdict
@@ -186,12 +180,14 @@ cdef class Connection:
             self.exchange.environ = None       # an application that kept start_response must not keep the request
         self.exchange = None
         self.body = None
+        self.intake = None
         self.inner = None
         if facilities is not None:
             self.facilities = None
             facilities_give(self.builder, facilities)
 
-    cdef void _give_up(self, Workspace workspace, int code) noexcept:
+    cdef void turn_away(self, Workspace workspace, int code) noexcept:
+        """Refuse what has been read, whatever the reason."""
         try:
             self._go(self._refuse(workspace, code))
         except BaseException as error:
@@ -298,9 +294,6 @@ cdef class Connection:
         cdef Service service = self.service
         cdef Exchange exchange = Exchange.__new__(Exchange)
         cdef size_t begin = head.length
-        cdef size_t used = 0
-        cdef bint expects = head.expect_continue
-        cdef int verdict
         self.requests += 1
         self.leave = False
         self._note_method(head, data)
@@ -329,27 +322,39 @@ cdef class Connection:
             return PHASE_READY
         if service.body_bytes_max and head.content_length > service.body_bytes_max:
             return self._refuse(workspace, REFUSE_BODY_TOO_LARGE)
-        self.left = head.content_length
+        return self._begin_body(workspace, head, <unsigned char *>data + head.length, size - head.length)
+
+    cdef int _begin_body(self, Workspace workspace, head_t *head, unsigned char *data, size_t size) except -1:
+        """A body is to come; data[:size] came with the head."""
+        cdef Intake intake = Intake.__new__(Intake, self.service, self.transport, self.exchange, self.body)
+        cdef size_t used = 0
+        cdef int verdict
+        intake.open(head)
+        self.intake = intake
         self.phase_octets = 0
         self.phase_since_ns = workspace.now_ns
-        if head.chunked:
-            self.chunks = <chunks_t *>calloc(1, sizeof(chunks_t))
-            if self.chunks == NULL:
-                raise MemoryError
-            chunks_init(self.chunks)
-        if begin < size:
-            verdict = self._take_body(<unsigned char *>data + begin, size - begin, &used)
+        self.exchange.body_open = True
+        if not self.service.buffering and self.inner is None:
+            return self._begin_live(data, size)
+        if size:
+            verdict = intake.take(data, size, &used)
             if verdict > COMPLETE:
                 return self._refuse(workspace, verdict)
-            self._keep_rest(data + begin + used, size - begin - used)
+            self._keep_rest(data + used, size - used)
             if verdict == COMPLETE:
                 return self._complete()
         else:
             self._keep_rest(data, 0)
-            if expects:
-                # RFC 9110 section 10.1.1: not when the body has begun to come anyway.
-                self.transport.send(PyBytes_AS_STRING(CONTINUE), PyBytes_GET_SIZE(CONTINUE))
+            intake.send_continue()
         return self._receive_body(workspace)
+
+    cdef int _begin_live(self, unsigned char *data, size_t size) except -1:
+        """The application reads the body itself, beginning with what is here."""
+        self.intake.body = self.body = None
+        self.intake.ahead = data[:size]
+        self.exchange.environ["wsgi.input"] = live_input(self.intake)
+        self._keep_rest(data, 0)
+        return PHASE_READY
 
     cdef void _note_method(self, head_t *head, const unsigned char *data) noexcept:
         cdef const unsigned char *method = data + head.method.start
@@ -378,7 +383,7 @@ cdef class Connection:
         for turn in range(BODY_TURNS):
             if transport.drained:
                 return PHASE_BODY
-            verdict = self._receive_length(workspace) if self.chunks == NULL else self._receive_chunks(workspace)
+            verdict = self.intake.receive(workspace)
             if verdict == BODY_BLOCKED:
                 if transport.lost or transport.peer_closed and not transport.drained:
                     # Cut short: the application is never called for half a request (RFC 9112 section 8).
@@ -388,75 +393,18 @@ cdef class Connection:
             if verdict > BODY_WHOLE:
                 return self._refuse(workspace, verdict)
             if verdict == BODY_WHOLE:
+                if self.intake.rest_size:
+                    self._keep_rest(workspace.input + self.intake.rest_at, self.intake.rest_size)
                 return self._complete()
-            if self._too_slow(workspace, self.body._size):
+            if self._too_slow(workspace, self.intake.size):
                 return self._refuse(workspace, REFUSE_BODY_RATE)
         self.phase = PHASE_BODY
         return PHASE_GO_ON
 
-    cdef int _receive_length(self, Workspace workspace) except -2:
-        """One read, straight to where the application will find it, and not a byte further than the body goes."""
-        cdef Py_ssize_t room, count
-        cdef char *into = self.body.reserve(self.left, &room)
-        count = self.transport.receive(into, min(room, self.left))
-        if count <= 0:
-            return BODY_BLOCKED
-        add(&workspace.counters.octets_received, count)
-        self.body.commit(count)
-        self.left -= count
-        return BODY_WHOLE if self.left == 0 else BODY_MORE
-
-    cdef int _receive_chunks(self, Workspace workspace) except -2:
-        cdef size_t used = 0
-        cdef int verdict
-        cdef Py_ssize_t count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
-        if count <= 0:
-            return BODY_BLOCKED
-        add(&workspace.counters.octets_received, count)
-        verdict = self._take_body(workspace.input, count, &used)
-        if verdict == COMPLETE:
-            self._keep_rest(workspace.input + used, count - used)
-            return BODY_WHOLE
-        return BODY_MORE if verdict == INCOMPLETE else verdict
-
-    cdef int _take_body(self, unsigned char *data, size_t size, size_t *used) except -1:
-        """As much of data[:size] as belongs to the body: INCOMPLETE, COMPLETE, or a refusal."""
-        cdef size_t step = 0, start = 0, length = 0, at = 0, packed = 0
-        cdef long long seen
-        cdef int verdict = INCOMPLETE
-        if self.chunks == NULL:
-            used[0] = min(size, <size_t>self.left)
-            self.body.append(<const char *>data, used[0])
-            self.left -= used[0]
-            return COMPLETE if self.left == 0 else INCOMPLETE
-        # The payload moves together over the framing, which has been read, so that the body gets it in one piece.
-        while at < size and verdict == INCOMPLETE:
-            verdict = chunks_feed(self.chunks, data + at, size - at, &self.service.limits, &step, &start, &length)
-            if length:
-                memmove(data + packed, data + at + start, length)
-                packed += length
-            seen = self.body._size + packed
-            if self.chunks.stage == DATA:
-                seen += self.chunks.left           # refused as soon as it is announced
-            if self.service.body_bytes_max and seen > self.service.body_bytes_max:
-                return REFUSE_BODY_TOO_LARGE
-            at += step
-        if packed:
-            self.body.append(<const char *>data, packed)
-        used[0] = at
-        return verdict
-
     cdef int _complete(self) except -1:
         """The body is whole: the request is."""
-        self.body.seal()
-        if self.chunks != NULL:
-            # The application reads a body whose length is known by now.
-            self.exchange.environ["CONTENT_LENGTH"] = str(self.body._size)
-            if self.chunks.trailers_size:
-                self.exchange.trailers = <bytes>self.chunks.trailers[:self.chunks.trailers_size]
-            chunks_free(self.chunks)
-            free(self.chunks)
-            self.chunks = NULL
+        self.intake.finish()
+        self.intake = None
         return PHASE_READY
 
     cdef bint _too_slow(self, Workspace workspace, long long octets) noexcept:
@@ -514,13 +462,10 @@ cdef class Connection:
     cdef int _refuse(self, Workspace workspace, int code) except -1:
         """Answer once, say that this is the end, and listen no more (RFC 9112 section 9.6)."""
         refusal = REFUSALS[code]
-        body = f"{refusal.status} {reason_phrase(refusal.status)}: {refusal.text}\n".encode()
+        head, body = refusal_answer(refusal)
         add(&workspace.counters.refused[code], 1)
         self.service.log.info("refused %s: %d %s: %s", peer_name(self.remote_addr, self.remote_port),
                               refusal.status, refusal.rule, refusal.text)
-        head = (f"HTTP/1.1 {refusal.status} {reason_phrase(refusal.status)}\r\n"
-                "Content-Type: text/plain; charset=utf-8\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n").encode()
         if refusal.status == 503:
             head += self.service.retry_after       # RFC 9110 section 10.2.3
         if self.head_only:

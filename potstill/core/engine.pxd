@@ -1,6 +1,7 @@
 # The engine: its threads, its listeners, and the way of a slot through them.
 
 from potstill.core.connection cimport Connection, Service
+from potstill.core.crew cimport Crew
 from potstill.core.inspector cimport Inspector
 from potstill.core.listener cimport Listener
 from potstill.core.runner cimport Runner
@@ -16,19 +17,14 @@ cdef class Engine:
     cdef readonly Stats stats
     cdef Service service
     cdef list _listeners
-    cdef list _threads
-    cdef list _runners                 # of all its threads, those that have left their seats too
-    cdef list spare                    # numbers of stats slots for those that leave
+    cdef Crew crew
     cdef Inspector inspector
-    cdef int handed_over, lost         # threads that have left their seats: by their own wish, and not
-    cdef long long started_runners     # for their names
     cdef object _drained               # threading.Event
     cdef object log
     cdef long long connections_max
     cdef bint started, stopped, draining
     cdef dict _complained_ns           # when it last said what
 
-    cdef void _retire(self, Runner runner) noexcept
     cdef int _work(self, Runner runner) except -1
     cdef void _set_to_work(self, Workspace workspace) noexcept
     cdef void _handle(self, slot_t *slot, Runner runner, Workspace workspace) noexcept
@@ -37,4 +33,3 @@ cdef class Engine:
     cdef void _accept(self, Listener listener, runner_t *me, Workspace workspace) noexcept
     cdef void _welcome(self, Listener listener, int fd, void *address, Workspace workspace) noexcept
     cdef void _after_end(self) noexcept
-    cdef bint _in_hand(self, slot_t *slot) noexcept

@@ -24,6 +24,8 @@ from potstill.core.connection cimport (
     Connection,
     Service,
 )
+from potstill.core.crew cimport Crew
+from potstill.core.departure cimport schedule_await_inspection
 from potstill.core.inspector cimport Inspector
 from potstill.core.listener cimport Listener, peer_of
 from potstill.core.poll cimport (
@@ -50,11 +52,8 @@ from potstill.core.schedule cimport (
     schedule_abandon,
     schedule_admit,
     schedule_advance,
-    schedule_attach,
-    schedule_await_inspection,
     schedule_clock,
     schedule_close,
-    schedule_detach,
     schedule_disarm,
     schedule_drain,
     schedule_end,
@@ -128,8 +127,7 @@ cdef class Engine:
         self.log = logging.getLogger("potstill")
         self.options = options
         # A slot for each thread of its own, for those that have left their seats, and for the thread that drains it.
-        self.spare = list(range(options.threads + 1, options.threads + 1 + options.handover_limit + LOST_MAX))
-        self.stats = Stats(options.threads + 2 + len(self.spare))
+        self.stats = Stats(options.threads + 1 + options.handover_limit + LOST_MAX + 1)
         failure = schedule_open(&self.schedule, options.threads, self.stats.slot(0))
         if failure < 0:
             raise OSError(-failure, os.strerror(-failure))
@@ -141,15 +139,15 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
         self.schedule.timeouts_ns[LIST_QUEUE] = <long long>(options.queue_timeout_s * 1e9)
         self.connections_max = options.max_connections
-        self._runners = []
         self._drained = threading.Event()
         self._complained_ns = {}
-        self._threads = []
-        answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.write_timeout_s,
-                                  options.min_rate_bytes_s, self.log)
+        answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.response_spool_bytes,
+                                  options.spool_dir, options.write_timeout_s, options.min_rate_bytes_s, self.log)
         self.service = Service(application, options, answers, self.log)
         self.service.inner = health_application(self, options)
         self.inspector = Inspector(options, self.log)
+        self.crew = Crew(self.stats, options, self.log, self._run)
+        self.crew.schedule = &self.schedule
         self._listeners = [Listener(sock, options) for sock in listeners]
 
     def __dealloc__(self):
@@ -177,69 +175,9 @@ cdef class Engine:
             failure = poll_add(self.schedule.poller, listener.slot.fd, slot_token(listener.slot), True)
             if failure < 0:
                 raise OSError(-failure, os.strerror(-failure))
-        for number in range(self.options.threads + 1):
-            self._start_runner(number)
-        self._start_thread("potstill-watch", self._watch)
-        self._start_thread("potstill-inspector", self._inspect)
-
-    def _start_thread(self, name, target, *args):
-        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        return thread
-
-    def _start_runner(self, int number):
-        cdef Workspace workspace = Workspace(self.stats, number, self.options.limit_request_fields)
-        cdef Runner runner = Runner(self, number, workspace)
-        workspace.skew_ns = &self.schedule.skew_ns
-        runner.schedule = &self.schedule
-        self._runners.append(runner)
-        try:
-            runner.thread = self._start_thread(f"potstill-{self.started_runners}", self._run, runner)
-        except BaseException:
-            self._runners.remove(runner)
-            raise
-        self.started_runners += 1
-
-    # Threads that leave their seats
-
-    def detach(self, Runner runner not None, bint lost=False):
-        """Give the seat of a runner that is inside the application to a new thread; it ends with its request.
-
-        False when that cannot be: so many have left already, or there is no new thread to be had.
-        """
-        cdef int number = runner.number
-        if runner.detached or (not lost and self.handed_over >= self.options.handover_limit) or not self.spare:
-            self._complain("cannot give a request a thread of its own: %d have one already (--handover-limit)",
-                           self.handed_over)
-            return runner.detached
-        runner.move_to(self.spare.pop())
-        schedule_attach(&self.schedule)
-        try:
-            self._start_runner(number)
-        except RuntimeError as error:
-            schedule_detach(&self.schedule, NULL)
-            self.spare.append(runner.number)
-            runner.move_to(number)
-            self._complain("cannot give a request a thread of its own: %s", error)
-            return False
-        runner.detached = True
-        runner.lost = lost
-        self.handed_over += not lost
-        self.lost += lost
-        schedule_detach(&self.schedule, &runner.me)
-        return True
-
-    cdef void _retire(self, Runner runner) noexcept:
-        """Its thread is about to end."""
-        if runner in self._runners:
-            self._runners.remove(runner)
-        if runner.detached:
-            self.handed_over -= not runner.lost
-            self.spare.append(runner.number)
-        thread = threading.current_thread()
-        if thread in self._threads and runner.detached:
-            self._threads.remove(thread)
+        self.crew.start()
+        self.crew.start_thread("potstill-watch", self._watch)
+        self.crew.start_thread("potstill-inspector", self._inspect)
 
     def drain(self):
         """Take in who waits already, accept no more, end idle connections, let others finish with Connection: close.
@@ -284,11 +222,12 @@ cdef class Engine:
             self.drain()
             schedule_end(&self.schedule)
         deadline = schedule_clock(&self.schedule) + <long long>(timeout_s * 1e9)
-        for thread in list(self._threads):
+        for thread in list(self.crew.threads):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, (deadline - schedule_clock(&self.schedule)) / 1e9))
         self._end_connections()
-        return [thread.name for thread in self._threads if thread.is_alive()]
+        self.crew.work = None          # it refers back, and no thread will be started any more
+        return [thread.name for thread in self.crew.threads if thread.is_alive()]
 
     def statistics(self):
         """What it is doing now, as an EngineStatistics."""
@@ -308,19 +247,19 @@ cdef class Engine:
             octets_sent=totals["octets_sent"],
             refused=self.stats.refused(),
             draining=self.draining,
-            handed_over=self.handed_over,
-            lost=self.lost,
+            handed_over=self.crew.handed_over,
+            lost=self.crew.lost,
         )
 
     def in_flight(self):
         """The requests that are in the application now, as a list of InFlight, the oldest first."""
-        return sorted(self.inspector.in_flight(self._runners, schedule_clock(&self.schedule)),
+        return sorted(self.inspector.in_flight(self.crew.runners, schedule_clock(&self.schedule)),
                       key=lambda each: -each.elapsed_s)
 
     @property
     def threads(self):
         """All threads of the engine that have not ended."""
-        return tuple(self._threads)
+        return tuple(self.crew.threads)
 
     def advance_clock(self, double seconds):
         """For tests: let `seconds` pass for every deadline."""
@@ -331,7 +270,7 @@ cdef class Engine:
     def _run(self, Runner runner not None):
         store(&runner.workspace.counters.thread_id, threading.get_native_id())
         self._work(runner)
-        self._retire(runner)
+        self.crew.retire(runner)
         if self.schedule.ended:
             self._end_connections()    # those that its turn came too late for, if it was the last to leave
 
@@ -344,7 +283,7 @@ cdef class Engine:
         while go_on:
             with nogil:
                 go_on = schedule_await_inspection(&self.schedule)
-            self.inspector.inspect(self._runners, schedule_clock(&self.schedule))
+            self.inspector.inspect(self.crew.runners, schedule_clock(&self.schedule))
 
     cdef int _work(self, Runner runner) except -1:
         cdef Workspace workspace = runner.workspace
@@ -519,18 +458,10 @@ cdef class Engine:
         cdef slot_t *slot
         for i in range(self.schedule.slab.chunk_count * 256):
             slot = &self.schedule.slab.chunks[i // 256][i % 256]
-            if slot.in_use and slot.owner != NULL and not self._in_hand(slot):
+            if slot.in_use and slot.owner != NULL and not self.crew.has_in_hand(slot):
                 owner = <object>slot.owner
                 slot.owner = NULL      # taken: what ends it below may let the GIL go, and others end too
                 Py_DECREF(owner)
                 if not slot.listener:
                     (<Connection>owner).end(workspace)
                 schedule_forget(&self.schedule, slot)
-
-
-    cdef bint _in_hand(self, slot_t *slot) noexcept:
-        cdef Runner runner
-        for runner in self._runners:
-            if runner.me.slot == slot:
-                return True
-        return False

@@ -16,10 +16,10 @@ from cpython.dict cimport PyDict_Copy
 from cpython.ref cimport PyObject
 
 from potstill.core.answer cimport answer_put_field, answer_t
+from potstill.core.departure cimport schedule_ask_inspection
 from potstill.core.pending cimport Pending
 from potstill.core.poll cimport peer_gone
 from potstill.core.response cimport FRAMED_CHUNKED
-from potstill.core.schedule cimport schedule_ask_inspection
 from potstill.core.workspace cimport Workspace
 
 import os
@@ -82,7 +82,7 @@ cdef class Facilities:
         --handover-limit threads have left already; then nothing changes.
         """
         cdef Exchange exchange = self._current("io_bound()")
-        if not self.runner.detached and not self.runner.engine.detach(self.runner):
+        if not self.runner.detached and not self.runner.crew.detach(self.runner):
             return False
         exchange.environ["potstill.deadline"] = None
         return True

@@ -66,9 +66,11 @@ cdef class Inspector:
             return 0
         if exchange.interruption is not None:
             if now - exchange.interrupted_ns >= self.grace_ns:
-                self.log.error("given up after --interrupt-grace, its thread is lost and its seat goes to a new one: "
-                               "%s\n%s", *self._told(runner, exchange, now))
-                runner.engine.detach(runner, True)
+                told = self._told(runner, exchange, now)
+                if runner.exchange is exchange and exchange.workspace is not None:
+                    runner.crew.detach(runner, True)
+                    self.log.error("not back within --interrupt-grace: its thread is lost, its seat goes to a new one: "
+                                   "%s\n%s", *told)
             return 0
         if deadline is not None and now >= _ns(deadline):
             return self._end_late(runner, exchange, now)

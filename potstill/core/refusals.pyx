@@ -5,6 +5,7 @@ The codes are a C enumeration (refusals.pxd), so that a parser can answer with a
 this table turns the number into words. `_table` checks at import that codes and rows stand in the same order,
 one row for each.
 """
+from http import HTTPStatus
 from typing import NamedTuple
 
 
@@ -118,3 +119,20 @@ def _table(rows):
 
 
 REFUSALS = _table(_ROWS)
+
+
+def reason_phrase(int code):
+    """The reason of a status code, "Unknown" for one that RFC 9110 does not know."""
+    try:
+        return HTTPStatus(code).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def refusal_answer(refusal):
+    """(the head of the answer, without Server, Date and its end; the body), as bytes."""
+    line = f"{refusal.status} {reason_phrase(refusal.status)}"
+    body = f"{line}: {refusal.text}\n".encode()
+    head = (f"HTTP/1.1 {line}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n").encode()
+    return head, body

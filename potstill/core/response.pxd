@@ -16,7 +16,9 @@ cdef enum:
 
 cdef class ResponseOptions:
     cdef bytes server_line             # b"Server: potstill\r\n" or b""
-    cdef long long memory_max          # queued beyond it, a runner waits for its client
+    cdef long long memory_max          # what waits for a client beyond it goes to disk
+    cdef long long spool_max           # … and beyond that, a runner waits for its client
+    cdef object spool_dir              # None: the system's
     cdef long long write_timeout_ns
     cdef long long min_rate            # bytes a second, 0: none
     cdef bint draining                 # the engine is: answers say Connection: close
@@ -38,6 +40,7 @@ cdef class Exchange:
     cdef long long called_ns           # when the application was called, by the engine's clock
     cdef long long queue_ns            # … and how long the request had waited for that
     cdef unsigned long thread          # the runner's
+    cdef bint body_open                # its body has not come to its end
     cdef bint keep_alive               # may the connection go on after this answer; ends up as what was decided
     # What the application said
     cdef bint started                  # start_response was called
@@ -71,10 +74,10 @@ cdef class Exchange:
     cdef int _flush_output(self) except -1
     cdef int _finish(self) except -1
     cdef int _wait_for_client(self) except -1
-    cdef void _give_client_up(self, str why) noexcept
+    cdef int _make_room(self) except -1
+    cdef void _give_client_up(self, int level, str why) noexcept
     cdef void _close_result(self, object result) noexcept
     cdef void _fail(self) noexcept
-    cdef void _leave_child(self, object error) noexcept
     cdef int answer_late(self, Workspace workspace, bytes body) except -1
     cdef void _report(self, str what, object error) noexcept
 

@@ -26,11 +26,12 @@ from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
 
 import io
+import logging
 import os
 import stat
 import sys
-import traceback
-from http import HTTPStatus
+
+from potstill.core.forks import leave_child
 
 cdef extern from "Python.h":
     int PyThreadState_SetAsyncExc(unsigned long thread, PyObject *exception)
@@ -48,9 +49,12 @@ cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for 
 cdef class ResponseOptions:
     """What is the same for every answer of an engine."""
 
-    def __cinit__(self, str server_header, long long memory_max, double write_timeout_s, long long min_rate, log):
+    def __cinit__(self, str server_header, long long memory_max, long long spool_max, spool_dir,
+                  double write_timeout_s, long long min_rate, log):
         self.server_line = f"Server: {server_header}\r\n".encode("latin-1") if server_header else b""
         self.memory_max = memory_max
+        self.spool_max = spool_max
+        self.spool_dir = spool_dir
         self.write_timeout_ns = <long long>(write_timeout_s * 1e9)
         self.min_rate = min_rate
         self.log = log
@@ -156,7 +160,7 @@ cdef class Exchange:
                 raise
             return 0                   # how the users of gunicorn.socket say that all is done
         if self.options.in_child:
-            self._leave_child(None)
+            leave_child(None)
         try:
             if self.taken is None and not self.over:
                 self._send_result(result)
@@ -264,7 +268,7 @@ cdef class Exchange:
         cdef Py_ssize_t size
         cdef bint chunked
         if self.options.in_child:
-            self._leave_child(None)
+            leave_child(None)
         if self.over:
             return 0
         if not isinstance(chunk, bytes):
@@ -296,8 +300,22 @@ cdef class Exchange:
             self.transport.send_pieces(workspace.output, workspace.output_size, chunk, data, size,
                                        b"\r\n", 2 if chunked else 0)
             workspace.output_size = 0
-        if self.transport.queued > self.options.memory_max:
+        if self.transport.held > self.options.memory_max:
+            self._make_room()
+        return 0
+
+    cdef int _make_room(self) except -1:
+        """More waits for the client than may be kept in memory: it goes to disk, as far as that may."""
+        cdef Transport transport = self.transport
+        transport.flush()              # it may have taken some meanwhile, or have left
+        if transport.held > self.options.memory_max and transport.spooled >= self.options.spool_max:
             self._wait_for_client()
+        if transport.held <= self.options.memory_max or self.options.spool_max == 0 or transport.lost:
+            return 0
+        try:
+            transport.spill(self.options.spool_dir)
+        except OSError as error:
+            self._give_client_up(logging.ERROR, f"cannot spool its response: {error}")
         return 0
 
     cdef int _flush_output(self) except -1:
@@ -308,6 +326,7 @@ cdef class Exchange:
 
     cdef int _wait_for_client(self) except -1:
         """The client is behind by more than may be kept for it: wait, under the write timeout and the minimum rate."""
+        cdef long long enough = self.options.spool_max // 2
         cdef Transport transport = self.transport
         cdef long long begun = self.workspace.read_clock()
         cdef long long sent_before = transport.sent
@@ -315,7 +334,8 @@ cdef class Exchange:
         cdef long long progress = begun
         cdef long long now
         cdef int fd = transport.fd
-        while transport.queued > self.options.memory_max // 2 and not transport.lost and not self.over:
+        while transport.held > self.options.memory_max // 2 and transport.spooled >= enough \
+                and not transport.lost and not self.over:
             with nogil:
                 wait_writable(fd, 1000)
             transport.flush()
@@ -324,17 +344,17 @@ cdef class Exchange:
                 sent = transport.sent
                 progress = now
             if now - progress > self.options.write_timeout_ns:
-                self._give_client_up("no octet of the response was taken within --write-timeout")
+                self._give_client_up(logging.INFO, "no octet of the response was taken within --write-timeout")
             if now - begun > RATE_GRACE_NS and (sent - sent_before) < self.options.min_rate * (now - begun) // 10**9:
-                self._give_client_up("the response is taken at less than --min-rate")
+                self._give_client_up(logging.INFO, "the response is taken at less than --min-rate")
         return 0
 
-    cdef void _give_client_up(self, str why) noexcept:
+    cdef void _give_client_up(self, int level, str why) noexcept:
         """Nothing more goes out, and the application is asked for no more."""
         self.cut = True
         self.transport.lose()
         try:
-            self.options.log.info("closed %s: %s", peer_name(self.remote_addr, self.remote_port), why)
+            self.options.log.log(level, "closed %s: %s", peer_name(self.remote_addr, self.remote_port), why)
         except BaseException:
             pass                       # as in _report
 
@@ -364,7 +384,7 @@ cdef class Exchange:
         else:
             self.framing = FRAMED_CLOSE
             self.keep_alive = False
-        if self.options.draining or self.answer.close or self.answer.code < 200:
+        if self.options.draining or self.answer.close or self.answer.code < 200 or self.body_open:
             self.keep_alive = False
         if not self.keep_alive:
             workspace.put(b"Connection: close\r\n", 19)
@@ -411,7 +431,7 @@ cdef class Exchange:
     cdef void _fail(self) noexcept:
         """An exception has come out of the application: a 500 where nothing has left yet, else a cut connection."""
         if self.options.in_child:
-            self._leave_child(sys.exception())
+            leave_child(sys.exception())
         if self.interruption is not None and isinstance(sys.exception(), self.interruption):
             PyThreadState_SetAsyncExc(self.thread, NULL)
             return                     # all was said and done when it was raised
@@ -452,24 +472,6 @@ cdef class Exchange:
             self.over = True
         return 0
 
-    cdef void _leave_child(self, object error) noexcept:
-        """A process that the application forked has come back from the view: it ends, as it would by itself.
-
-        Without this it would answer its parent's client, and then wait for clients at its parent's poller.
-        """
-        code = 0
-        try:
-            if isinstance(error, SystemExit):
-                code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
-            elif error is not None:
-                traceback.print_exception(error)
-                code = 1
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except BaseException:
-            code = 1
-        os._exit(code & 0xFF)
-
     cdef void _report(self, str what, object error) noexcept:
         """One line of the error log that names the request."""
         try:
@@ -489,11 +491,3 @@ cdef str peer_name(str addr, str port):
 
 cdef str _not_bytes(object chunk):
     return f"the body must be made of bytes, not {type(chunk).__name__} (PEP 3333)"
-
-
-def reason_phrase(int code):
-    """The reason of a status code, "Unknown" for one that RFC 9110 does not know."""
-    try:
-        return HTTPStatus(code).phrase
-    except ValueError:
-        return "Unknown"

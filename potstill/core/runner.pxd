@@ -6,8 +6,8 @@ from potstill.core.workspace cimport Workspace
 
 cdef class Runner:
     cdef runner_t me                   # owned; the schedule is told of it by the thread itself
-    cdef schedule_t *schedule          # the engine's, which `engine` keeps alive
-    cdef object engine
+    cdef schedule_t *schedule          # the engine's, which lives longer
+    cdef object crew                   # the engine's threads, of which it is one
     cdef readonly int number           # of its slot in the engine's Stats
     cdef readonly object thread        # threading.Thread
     cdef Workspace workspace

@@ -16,8 +16,8 @@ from potstill.core.stats cimport Stats, load, store
 cdef class Runner:
     """The thread that counts in slot `number` of the engine's statistics."""
 
-    def __init__(self, engine, int number, Workspace workspace not None):
-        self.engine = engine
+    def __init__(self, crew, int number, Workspace workspace not None):
+        self.crew = crew
         self.number = number
         self.workspace = workspace
 

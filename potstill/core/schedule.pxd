@@ -80,13 +80,10 @@ cdef void schedule_forget(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef void schedule_disarm(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef int schedule_drain(schedule_t *schedule) noexcept nogil
 cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
-cdef void schedule_attach(schedule_t *schedule) noexcept nogil
-cdef void schedule_detach(schedule_t *schedule, runner_t *me) noexcept nogil
-cdef bint schedule_await_inspection(schedule_t *schedule) noexcept nogil
-cdef void schedule_ask_inspection(schedule_t *schedule) noexcept nogil
 cdef void schedule_end(schedule_t *schedule) noexcept nogil
 
-# For the watch; the caller holds the lock.
+# For the watch and for departures; the caller holds the lock.
+cdef void schedule_leave_seat(schedule_t *schedule, runner_t *me) noexcept nogil
 cdef long long schedule_first_deadline(schedule_t *schedule) noexcept nogil
 cdef void schedule_wake_one(schedule_t *schedule) noexcept nogil
 cdef void schedule_inspect(schedule_t *schedule) noexcept nogil

@@ -146,7 +146,7 @@ cdef slot_t *schedule_next(schedule_t *schedule, runner_t *me) noexcept nogil:
             _park(schedule, me)
             break
         if polled:
-            _leave_seat(schedule, me)
+            schedule_leave_seat(schedule, me)
             schedule.chair = True
             me.must = MUST_POLL
             break
@@ -271,14 +271,14 @@ cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
         wake_ring(schedule.wake)
 
 
-cdef void _leave_seat(schedule_t *schedule, runner_t *me) noexcept nogil:
+cdef void schedule_leave_seat(schedule_t *schedule, runner_t *me) noexcept nogil:
     if me.seat:
         me.seat = False
         schedule.running -= 1
 
 
 cdef void _park(schedule_t *schedule, runner_t *me) noexcept nogil:
-    _leave_seat(schedule, me)
+    schedule_leave_seat(schedule, me)
     schedule.awake -= 1
     schedule.parked += 1
     me.must = MUST_PARK
@@ -468,53 +468,10 @@ cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
     pthread_mutex_unlock(&schedule.lock)
 
 
-# Threads beyond the fixed number
-
-cdef void schedule_attach(schedule_t *schedule) noexcept nogil:
-    """A thread is about to join, for one that leaves."""
-    pthread_mutex_lock(&schedule.lock)
-    schedule.awake += 1
-    pthread_mutex_unlock(&schedule.lock)
-
-
-cdef void schedule_detach(schedule_t *schedule, runner_t *me) noexcept nogil:
-    """A thread that is inside the application is one of the engine's no more, but for the slot that it has in hand."""
-    pthread_mutex_lock(&schedule.lock)
-    schedule.awake -= 1
-    if me != NULL:                     # NULL: the newcomer could not be started
-        me.detached = True
-        _leave_seat(schedule, me)
-    if schedule.backlog.count:
-        schedule_wake_one(schedule)
-        if schedule.waiting:
-            wake_ring(schedule.wake)
-    pthread_mutex_unlock(&schedule.lock)
-
-
-# The inspector
-
 cdef void schedule_inspect(schedule_t *schedule) noexcept nogil:
     """Send the inspector round; the caller holds the lock."""
     schedule.inspections += 1
     pthread_cond_signal(&schedule.inspection)
-
-
-cdef void schedule_ask_inspection(schedule_t *schedule) noexcept nogil:
-    pthread_mutex_lock(&schedule.lock)
-    schedule_inspect(schedule)
-    pthread_mutex_unlock(&schedule.lock)
-
-
-cdef bint schedule_await_inspection(schedule_t *schedule) noexcept nogil:
-    """Wait until somebody asks for an inspection; False when it is all over."""
-    cdef bint go_on
-    pthread_mutex_lock(&schedule.lock)
-    while schedule.inspections == 0 and not schedule.ended:
-        pthread_cond_wait(&schedule.inspection, &schedule.lock)
-    schedule.inspections = 0
-    go_on = not schedule.ended
-    pthread_mutex_unlock(&schedule.lock)
-    return go_on
 
 
 cdef void schedule_end(schedule_t *schedule) noexcept nogil:

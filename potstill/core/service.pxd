@@ -10,6 +10,8 @@ cdef class Service:
     cdef object spool_dir
     cdef bint keep_alive
     cdef long long requests_max        # on one connection, 0: no limit
+    cdef bint buffering                # the application is called when the body is whole
+    cdef long long body_timeout_ns
     cdef long long min_rate
     cdef long long request_timeout_ns  # 0: none
     cdef long long slow_ns             # a request that runs longer is reported; 0: none is

@@ -22,6 +22,8 @@ cdef class Service:
         self.spool_dir = options.spool_dir
         self.keep_alive = options.keepalive_s > 0
         self.requests_max = options.keepalive_requests
+        self.buffering = options.request_buffering
+        self.body_timeout_ns = <long long>(options.body_timeout_s * 1e9)
         self.min_rate = options.min_rate_bytes_s
         self.request_timeout_ns = <long long>(options.request_timeout_s * 1e9)
         self.slow_ns = <long long>(options.slow_request_s * 1e9)

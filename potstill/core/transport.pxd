@@ -1,15 +1,10 @@
 # One client socket: reading, writing, and what the client has not taken yet.
 
-from posix.types cimport off_t
+from potstill.core.segments cimport FileSegment, Spool
 
 cdef enum:
     WOULD_BLOCK = -1
     LOST = -2                          # reset, broken pipe: nothing more goes either way
-
-cdef class FileSegment:
-    cdef int fd                        # owned, once the segment is queued
-    cdef off_t offset
-    cdef long long left
 
 cdef class Transport:
     cdef int fd                        # owned: closed by close(), -1 afterwards
@@ -23,6 +18,9 @@ cdef class Transport:
     cdef object _queue                 # deque of segments not sent yet, or None: an idle connection has none
     cdef Py_ssize_t _head_offset       # of the first segment, how much has left
     cdef long long queued              # bytes in the queue
+    cdef long long held                # … of which so many are in memory
+    cdef long long spooled             # … and so many in the spool
+    cdef Spool _spool                  # or None
     cdef long long sent                # bytes that have left by this socket
 
     cdef Py_ssize_t receive(self, char *into, Py_ssize_t room) noexcept
@@ -33,6 +31,8 @@ cdef class Transport:
                        long long size) except -1
     cdef int flush(self) except -1
     cdef void push(self) noexcept
+    cdef int spill(self, object directory) except -1
+    cdef FileSegment _spooled(self, FileSegment last, Py_ssize_t size)
     cdef void drop_queue(self) noexcept
     cdef void shut_sending(self) noexcept
     cdef void cut_short(self) noexcept

@@ -14,10 +14,10 @@ the queue is dropped, and no exception is raised, because nobody above could do 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.errno cimport EAGAIN, EINTR, EINVAL, EIO, EPIPE, errno
-from posix.time cimport timespec
-from posix.types cimport off_t
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EIO, errno
 from posix.unistd cimport close as close_fd, dup
+
+from potstill.core.segments cimport FileSegment, Spool, sendfile_quietly
 
 from collections import deque
 
@@ -50,18 +50,6 @@ cdef extern from "<netinet/in.h>" nogil:
 cdef extern from "<netinet/tcp.h>" nogil:
     int TCP_NODELAY
 
-cdef extern from "<sys/sendfile.h>" nogil:
-    ssize_t c_sendfile "sendfile"(int out_fd, int in_fd, off_t *offset, size_t count)
-
-cdef extern from "<signal.h>" nogil:
-    ctypedef struct sigset_t:
-        pass
-    int SIGPIPE, SIG_BLOCK, SIG_SETMASK
-    int sigemptyset(sigset_t *signals)
-    int sigaddset(sigset_t *signals, int number)
-    int pthread_sigmask(int how, const sigset_t *signals, sigset_t *before)
-    int sigtimedwait(const sigset_t *signals, void *information, const timespec *timeout)
-
 cdef enum:
     GIL_KEPT_BYTES = 65536             # a larger transfer is long enough for another thread to use the GIL meanwhile
     COPIED_BYTES_MAX = 16384           # smaller leftovers are copied together, larger ones kept by reference
@@ -69,42 +57,10 @@ cdef enum:
     FILE_STEP_BYTES = 1 << 20          # sendfile is asked for so much at a time
 
 
-cdef ssize_t _sendfile_quietly(int fd, int source, off_t *offset, size_t size) noexcept nogil:
-    """sendfile(2) has no MSG_NOSIGNAL: where a program has given SIGPIPE its default back, a client that leaves in the
-    middle of a file would end the process."""
-    cdef sigset_t pipe, before
-    cdef timespec at_once
-    cdef ssize_t count
-    cdef int failure
-    sigemptyset(&pipe)
-    sigaddset(&pipe, SIGPIPE)
-    pthread_sigmask(SIG_BLOCK, &pipe, &before)
-    count = c_sendfile(fd, source, offset, size)
-    failure = errno
-    if count < 0 and failure == EPIPE:
-        at_once.tv_sec = at_once.tv_nsec = 0
-        sigtimedwait(&pipe, NULL, &at_once)
-    pthread_sigmask(SIG_SETMASK, &before, NULL)
-    (&errno)[0] = failure
-    return count
-
-
 cdef void transport_push(int fd) noexcept nogil:
     """Setting TCP_NODELAY, which every client socket has already, also sends what MSG_MORE held (tcp(7))."""
     cdef int yes = 1
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes))
-
-
-@cython.final
-cdef class FileSegment:
-    """A stretch of a file that is still to be sent; owns its descriptor, so the application may close its own."""
-
-    def __cinit__(self):
-        self.fd = -1
-
-    def __dealloc__(self):
-        if self.fd >= 0:
-            close_fd(self.fd)
 
 
 @cython.final
@@ -288,7 +244,7 @@ cdef class Transport:
         while segment.left and not self.lost and self.sent < until:
             step = min(segment.left, <long long>FILE_STEP_BYTES)
             with nogil:
-                count = _sendfile_quietly(fd, segment.fd, &segment.offset, step)
+                count = sendfile_quietly(fd, segment.fd, &segment.offset, step)
             if count > 0:
                 segment.left -= count
                 self.sent += count
@@ -315,6 +271,8 @@ cdef class Transport:
                 size = (<FileSegment>first).left
                 done = self._send_segment(<FileSegment>first)
                 self.queued -= size - (<FileSegment>first).left
+                if (<FileSegment>first).spooled:
+                    self.spooled -= size - (<FileSegment>first).left
                 if not done:
                     return 0
             else:
@@ -328,6 +286,7 @@ cdef class Transport:
                 if count < 0:
                     return 0
                 self.queued -= count
+                self.held -= count
                 self._head_offset += count
                 if self._head_offset < size:
                     self.full = True
@@ -335,7 +294,7 @@ cdef class Transport:
             self._queue.popleft()
             self._head_offset = 0
         if self.queued == 0:
-            self._queue = None
+            self.drop_queue()
         return 0
 
     cdef void push(self) noexcept:
@@ -360,7 +319,9 @@ cdef class Transport:
             if type(last) is bytearray and len(last) < 4 * COPIED_BYTES_MAX:
                 last += copy
                 self.queued += size
+                self.held += size
                 return 0
+        self.held += size
         return self._append(bytearray(copy), size)
 
     cdef int _queue_owner(self, object owner, Py_ssize_t offset, Py_ssize_t size) except -1:
@@ -368,11 +329,49 @@ cdef class Transport:
             self._append(owner, size - offset)
             self._head_offset = offset
         elif offset == 0:
+            self.held += size
             self._append(owner, size)
         else:
             # Never: something left of this piece only if the queue was empty, and its beginning left before.
             return self._queue_copy(PyBytes_AS_STRING(owner) + offset, size - offset)
         return 0
+
+    cdef int spill(self, object directory) except -1:
+        """Move what is queued in memory to a temporary file in `directory`. Raises OSError, the queue being lost."""
+        cdef FileSegment last = None
+        cdef Py_ssize_t size, offset = self._head_offset
+        cdef const char *data
+        queue, self._queue = self._queue, deque()
+        self._head_offset = 0
+        if self._spool is None:
+            self._spool = Spool(directory)
+        for segment in queue:
+            if type(segment) is FileSegment:
+                last = <FileSegment>segment
+                self._queue.append(last)
+            else:
+                data = PyByteArray_AS_STRING(segment) if type(segment) is bytearray else PyBytes_AS_STRING(segment)
+                size = PyByteArray_GET_SIZE(segment) if type(segment) is bytearray else PyBytes_GET_SIZE(segment)
+                self._spool.append(data + offset, size - offset)
+                last = self._spooled(last, size - offset)
+                self.held -= size - offset
+            offset = 0
+        return 0
+
+    cdef FileSegment _spooled(self, FileSegment last, Py_ssize_t size):
+        """Queue the last `size` octets of the spool, in one segment with `last` where they follow it."""
+        cdef FileSegment segment = last
+        if last is None or not last.spooled or last.offset + last.left != self._spool.end - size:
+            segment = FileSegment.__new__(FileSegment)
+            segment.fd = dup(self._spool.fd)
+            if segment.fd < 0:
+                raise OSError(errno, "cannot keep the spool of a response open")
+            segment.spooled = True
+            segment.offset = self._spool.end - size
+            self._queue.append(segment)
+        segment.left += size
+        self.spooled += size
+        return segment
 
     # The end
 
@@ -382,9 +381,9 @@ cdef class Transport:
         self.drop_queue()
 
     cdef void drop_queue(self) noexcept:
-        self._queue = None
+        self._queue = self._spool = None
         self._head_offset = 0
-        self.queued = 0
+        self.queued = self.held = self.spooled = 0
 
     cdef void shut_sending(self) noexcept:
         """Say that no more will come, and go on reading: the first half of a lingering close."""

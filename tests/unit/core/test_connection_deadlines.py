@@ -330,7 +330,9 @@ def test_the_time_of_a_slow_view_is_not_its_clients() -> None:
 @pytest.mark.parametrize("rate", [0, 1_000_000])
 def test_a_runner_does_not_wait_for_ever(rate: int) -> None:
     """Beyond --response-memory it waits for its client, by the same deadlines; then it is free for others."""
-    with engine(large, response_memory_bytes=1000, threads=1, min_rate_bytes_s=rate) as running:
+    with engine(
+        large, response_memory_bytes=1000, response_spool_bytes=0, threads=1, min_rate_bytes_s=rate
+    ) as running:
         with running.client() as client:
             client.send(GET)
             running.wait(lambda now: now.in_application == 1)

@@ -10,7 +10,7 @@ from tests.unit.core.footprint import KINDS, measured
 BYTES_MAX = 8.0
 
 REQUESTS = (
-    "import json; from tests.unit.core.footprint import *; print(json.dumps(bytes_for_each_request(80)))"
+    "import json; from tests.unit.core.footprint import *; print(json.dumps(bytes_for_each_request(240)))"
 )
 ENGINES = (
     "import json; from tests.unit.core.footprint import *; print(json.dumps(bytes_for_each_engine(200)))"

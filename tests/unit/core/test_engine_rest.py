@@ -58,7 +58,9 @@ def test_a_runner_waits_for_a_slow_client_only_beyond_the_limit() -> None:
             made.append(number)
             yield bytes([number]) * part
 
-    with engine_on(application, threads=2, response_memory_bytes=1_000_000) as running:
+    with engine_on(
+        application, threads=2, response_memory_bytes=1_000_000, response_spool_bytes=0
+    ) as running:
         with running.client() as client:
             client.send(request("/stream"))
             pause = threading.Event()

@@ -1,0 +1,1 @@
+"""The engine's threads. All of it is for other compiled modules (crew.pxd)."""

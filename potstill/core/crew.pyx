@@ -1,0 +1,122 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The engine's threads, and how one of them gives its seat to another.
+
+There is always one thread more than there are seats, numbered by their slots in the statistics. A runner whose request
+lasts (a WebSocket, a stream of events), or that was interrupted and does not come back, is *detached*: it keeps its
+request and ends with it, it counts in a spare slot, and a new thread takes its number. So the watch and the schedule
+never see more threads than they were made for, however many requests last.
+
+Everything here happens under the GIL; what the schedule is told, under its lock.
+"""
+
+cimport cython
+
+from potstill.core.departure cimport schedule_attach, schedule_detach, schedule_return
+from potstill.core.schedule cimport schedule_clock
+from potstill.core.workspace cimport Workspace
+
+import threading
+
+cdef long long COMPLAINT_NS = 60_000_000_000      # between two complaints
+
+
+@cython.final
+cdef class Crew:
+    """Threads for `options.threads` seats and one more; `work` is what each does with its Runner."""
+
+    def __init__(self, Stats stats not None, options, log, work):
+        first = options.threads + 1
+        self.stats = stats
+        self.options = options
+        self.log = log
+        self.work = work
+        self.runners = []
+        self.threads = []
+        self.spare = list(range(first, stats.threads - 1))     # the last slot is the drain's
+        self.complained_ns = -COMPLAINT_NS
+
+    def start(self):
+        """Start as many as there are to be."""
+        for number in range(self.options.threads + 1):
+            self._enlist(number)
+
+    def start_thread(self, name, target, *args):
+        """Start a daemon thread that `stop` will wait for."""
+        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        self.threads.append(thread)
+        try:
+            thread.start()
+        except BaseException:
+            self.threads.remove(thread)
+            raise
+        return thread
+
+    cdef int _enlist(self, int number) except -1:
+        cdef Workspace workspace = Workspace(self.stats, number, self.options.limit_request_fields)
+        cdef Runner runner = Runner(self, number, workspace)
+        workspace.skew_ns = &self.schedule.skew_ns
+        runner.schedule = self.schedule
+        self.runners.append(runner)
+        try:
+            runner.thread = self.start_thread(f"potstill-{self.started}", self.work, runner)
+        except BaseException:
+            self.runners.remove(runner)
+            raise
+        self.started += 1
+        return 0
+
+    def detach(self, Runner runner not None, bint lost=False):
+        """Give the seat of a runner that is inside the application to a new thread.
+
+        False when that cannot be: so many have left already, or there is no new thread to be had. A lost runner leaves
+        its seat all the same, and the engine has one thread fewer.
+        """
+        cdef int number = runner.number
+        if not self.spare or (not lost and self.handed_over >= self.options.handover_limit):
+            self._complain(f"{self.handed_over} have one already (--handover-limit)")
+            return False
+        # First of all, while it is known to be inside: it must not come back to a place that is another's.
+        schedule_detach(self.schedule, &runner.me)
+        runner.detached = True
+        runner.lost = lost
+        runner.move_to(self.spare.pop())
+        self.handed_over += not lost
+        self.lost += lost
+        schedule_attach(self.schedule)
+        try:
+            self._enlist(number)
+        except (RuntimeError, MemoryError) as error:
+            self._complain(str(error))
+            if lost:
+                schedule_return(self.schedule, NULL)
+                return False
+            schedule_return(self.schedule, &runner.me)
+            self.spare.append(runner.number)
+            runner.move_to(number)
+            runner.detached = False
+            self.handed_over -= 1
+            return False
+        return True
+
+    cdef void retire(self, Runner runner) noexcept:
+        """Its thread is about to end."""
+        if runner in self.runners:
+            self.runners.remove(runner)
+        if runner.detached:
+            self.handed_over -= not runner.lost
+            self.spare.append(runner.number)
+            if runner.thread in self.threads:
+                self.threads.remove(runner.thread)
+
+    cdef bint has_in_hand(self, slot_t *slot) noexcept:
+        cdef Runner runner
+        for runner in self.runners:
+            if runner.me.slot == slot:
+                return True
+        return False
+
+    def _complain(self, why):
+        now = schedule_clock(self.schedule)
+        if now - self.complained_ns >= COMPLAINT_NS:
+            self.complained_ns = now
+            self.log.error("cannot give a request a thread of its own: %s", why)

@@ -1,0 +1,1 @@
+"""Threads that leave their places. All of it is for other compiled modules (departure.pxd)."""

@@ -1,0 +1,1 @@
+"""A request's body on its way in. All of it is for other compiled modules (intake.pxd)."""

@@ -1,0 +1,1 @@
+"""One thread of the engine. All of it is for other compiled modules (runner.pxd)."""
