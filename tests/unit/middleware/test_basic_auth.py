@@ -246,6 +246,14 @@ def test_base64_has_one_form(base64: str, expected: tuple[bytes, bytes] | None) 
     assert credentials_of(f"Basic {base64}") == expected
 
 
+@pytest.mark.parametrize(
+    "octets", [b"a", b"", b"a:b\0", b"a\0:b", b"a\tb:c", b"a:b\x7f", b"a:b\r\n", b"a:\xff", b"\xc0\x80:b"]
+)
+def test_control_characters_and_what_is_not_utf8_are_no_credentials(octets: bytes) -> None:
+    """RFC 7617 section 2; a NUL would also let two pairs look like one another when they are remembered."""
+    assert credentials_of("Basic " + b64encode(octets).decode()) is None
+
+
 @given(st.text())
 def test_no_field_does_anything_but_be_credentials_or_none(text: str) -> None:
     """No exception, whatever comes."""

@@ -96,6 +96,25 @@ def test_never_more_than_the_rate_and_the_burst(rate: Rate, gaps: list[int]) -> 
             assert count <= rate.burst + Fraction((last - first) * rate.requests, rate.period_s * SECOND_NS)
 
 
+@pytest.mark.parametrize(
+    ("text", "interval_ns"), [("3/s", 333_333_334), ("7/s", 142_857_143), ("20/s", 50_000_000)]
+)
+def test_intervals_are_rounded_up(text: str, interval_ns: int) -> None:
+    """A nanosecond earlier would be more than the rate."""
+    rate = Rate.parse(f"{text} burst 1")
+    arrival, _ = rate.judge(0, START_NS)
+    assert not rate.judge(arrival, START_NS + interval_ns - 1)[1].passes
+    assert rate.judge(arrival, START_NS + interval_ns)[1].passes
+
+
+@pytest.mark.parametrize("arrival", [2**64 - 1, START_NS * 2, START_NS + 86_400 * SECOND_NS])
+def test_a_number_out_of_nowhere_is_taken_for_a_used_up_burst(arrival: int) -> None:
+    """And no more than that."""
+    rate = Rate.parse("1/s burst 5")
+    arrival, verdict = rate.judge(arrival, START_NS)
+    assert (verdict.passes, verdict.retry_ns, arrival) == (False, SECOND_NS, START_NS + 5 * SECOND_NS)
+
+
 @given(RATES, st.integers(0, 2**64 - 1))
 def test_a_number_that_makes_no_sense_locks_nobody_out(rate: Rate, arrival: int) -> None:
     """After one full window the burst is there again, whatever was torn or left over."""
