@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from potstill.middleware.beneath import ABSENT, Beneath, Symlinks, relative_path
 
@@ -59,6 +61,16 @@ def test_what_a_path_asks_for(path_info: str, path: bytes | None) -> None:
 def test_dots_are_refused_even_where_dotfiles_are_not() -> None:
     """`.` and `..` are not names."""
     assert relative_path("/../x", {b"..", b"."}) is None
+
+
+@given(st.text("/.\\\0ab\xff\xc0\xae%2eEf ", max_size=40))
+def test_no_path_at_all_asks_for_something_above(path_info: str) -> None:
+    """Whatever the text: a path that is relative, without a segment that is empty or begins with a dot."""
+    path = relative_path("/" + path_info)
+    if path:
+        segments = path.removesuffix(b"/").split(b"/")
+        assert all(segment and not segment.startswith(b".") for segment in segments)
+        assert not set(path) & {0, 0x5C}
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from potstill.middleware import Mount, url_routing
 from tests.unit.middleware.hosts import Answered, Recorder, call, environ_of, validated
@@ -62,6 +64,26 @@ def test_the_longest_path_that_fits_on_a_border(path: str, text: str) -> None:
     """And the shift, octet by octet: SCRIPT_NAME + PATH_INFO stays what it was."""
     app = mounted("/", "/a", "/a/b", "/ab", "/ü")
     assert ask(app, path).body.decode("latin-1") == text.replace("/ü '", "/ü '")
+
+
+@given(st.text("/ab.", max_size=12).map("/".__add__))
+def test_nothing_of_a_path_is_lost(path: str) -> None:
+    """Whatever fits: the two variables together are the path, and the second begins on a border."""
+    seen: list[tuple[str, str]] = []
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        seen.append((environ["SCRIPT_NAME"], environ["PATH_INFO"]))
+        return []
+
+    routes = ("/a", "/a/b", "/ab", "/a/b/a", "/b/a")
+    Mount(dict.fromkeys((*routes, "/"), app))(
+        {"SCRIPT_NAME": "", "PATH_INFO": path}, lambda *_: lambda _: None
+    )
+    ((script_name, path_info),) = seen
+    assert script_name + path_info == path
+    assert path_info[:1] in ("", "/")
+    fitting = [route for route in routes if f"{path}/".startswith(f"{route}/")]
+    assert script_name == max(fitting, key=len, default="")
 
 
 def test_an_empty_path_is_the_root() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from potstill.middleware.ranges import GAP_MAX, RANGES_MAX, parse_range
 
@@ -92,3 +96,19 @@ def test_overlapping_ranges_never_add_up_to_more_than_the_whole() -> None:
     """The attack on Apache of 2011: hundreds of times the same octets."""
     parts = parse_range("bytes=" + ",".join(f"{start}-" for start in range(RANGES_MAX)), SIZE)
     assert parts == [(0, SIZE)]
+
+
+@given(st.lists(st.from_regex(r"[0-9]{0,3}-[0-9]{0,3}", fullmatch=True), max_size=40), st.integers(0, 600))
+def test_whatever_is_asked_for_lies_inside_and_apart(specs: list[str], size: int) -> None:
+    """Parts are not empty, lie in the file, and are further apart than what stands between them."""
+    parts = parse_range("bytes=" + ",".join(specs), size) or []
+    assert all(0 <= start < stop <= size for start, stop in parts)
+    in_order = sorted(parts)
+    assert all(one[1] + GAP_MAX < other[0] for one, other in pairwise(in_order))
+
+
+@given(st.text("bytes=-,0123456789 \t", max_size=40), st.integers(0, 600))
+def test_no_header_breaks_the_parser(header: str, size: int) -> None:
+    """It is ignored, or asks for parts."""
+    parts = parse_range(header, size)
+    assert parts is None or all(0 <= start < stop <= size for start, stop in parts)
