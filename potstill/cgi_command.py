@@ -3,8 +3,8 @@
     #!/bin/sh
     exec potstill cgi shop:app
 
-Standard output belongs to the response, and a visitor's browser reads it: whatever goes wrong is a plain 500 there, and
-its reason is on standard error, which web servers write into their error log.
+Standard output belongs to the response, and a visitor's browser reads it: whatever goes wrong is a plain 500
+there, and its reason is on standard error, which web servers write into their error log.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ SORRY = b"Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\n\r\n5
 def cgi(app: str, chdir: Path | None) -> None:
     """Answer one request with the WSGI application APP, as a CGI program (RFC 3875).
 
-    The request comes in environment variables and on standard input, the response goes to standard output. Put
-    a script with `exec potstill cgi APP` where your web server looks for CGI programs.
+    The request comes in environment variables and on standard input, the response goes to standard output.
+    Put a script with `exec potstill cgi APP` where your web server looks for CGI programs.
     """
     from potstill.assemble import ApplicationLoadError, ApplicationNameError, load
     from potstill.gateway.cgi_run import respond, taken_stdout

@@ -153,7 +153,8 @@ class CGIDirectory:
         length = _length(environ)
         deadline = monotonic() + self._run_timeout_s
         try:
-            script = Script(found.script, variables, environ["wsgi.input"], length, deadline)
+            gone = environ.get("potstill.client_disconnected")
+            script = Script(found.script, variables, environ["wsgi.input"], length, deadline, gone)
         except OSError as error:  # no interpreter, no memory, a format that cannot be executed
             raise _Refused(500, f"{found.script} cannot be run: {error}") from error
         try:

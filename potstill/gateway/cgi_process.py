@@ -15,7 +15,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from select import POLLIN, POLLOUT, poll
 from time import monotonic
@@ -24,6 +24,8 @@ from typing import IO, Any
 log = logging.getLogger("potstill.cgi")
 
 BLOCK_BYTES = 65536
+# How often it is looked whether the client still waits for what the program is thinking about.
+LOOK_S = 1.0
 # What a program may leave in the log, by line and in all; the rest is dropped, and the log says so.
 ERROR_LINE_BYTES_MAX = 4096
 ERROR_BYTES_MAX = 1 << 20
@@ -39,15 +41,23 @@ class Script:
     """A running program. Ended by `close`, in any case."""
 
     def __init__(
-        self, path: Path, variables: Mapping[bytes, bytes], source: Any, length: int, deadline: float
+        self,
+        path: Path,
+        variables: Mapping[bytes, bytes],
+        source: Any,
+        length: int,
+        deadline: float,
+        client_gone: Callable[[], object] | None = None,
     ) -> None:
-        """Starts it, in its own directory. `source` is a `wsgi.input` with `length` octets; at the
-        deadline (monotonic seconds) everything must be over. Raises OSError when it cannot be run.
+        """Starts it, in its own directory. `source` is a `wsgi.input` with `length` octets; at the deadline
+        (monotonic seconds) everything must be over; `client_gone` tells whether somebody still waits. Raises
+        OSError when it cannot be run.
         """
         self.name = path.name
         self._source = source
         self._left = length
         self._deadline = deadline
+        self._client_gone = client_gone
         self._unsent = memoryview(b"")
         self._errors = _ErrorLog(path.name)
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
@@ -91,11 +101,12 @@ class Script:
         return b""
 
     def _wait(self, deadline: float) -> dict[int, int]:
-        left_s = deadline - monotonic()
-        ready = self._poll.poll(max(left_s, 0) * 1000) if left_s > 0 else []
-        if not ready:
-            raise ScriptTimeoutError(f"{self.name} took too long")
-        return dict(ready)
+        while (left_s := deadline - monotonic()) > 0:
+            if ready := self._poll.poll(min(left_s, LOOK_S) * 1000):
+                return dict(ready)
+            if self._client_gone is not None and self._client_gone():
+                raise ConnectionAbortedError("the client has left")
+        raise ScriptTimeoutError(f"{self.name} took too long")
 
     def _feed(self, sink: IO[bytes]) -> None:
         """Write as much of the body as the pipe takes; close it behind the last octet."""

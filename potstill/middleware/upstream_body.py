@@ -7,7 +7,7 @@ that a small body can be sent to a second server when the first one turned out t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,9 @@ class Attempt:
     def __init__(self, environ: dict[str, Any], deadline: float) -> None:
         self.deadline = deadline
         self._environ = environ
+        # Servers that can tell offer it under one of these names; who cannot never knows.
+        gone = environ.get("potstill.client_disconnected") or environ.get("waitress.client_disconnected")
+        self.client_gone: Callable[[], object] = gone or _unknown
 
     @cached_property
     def body(self) -> RequestBody:
@@ -117,3 +120,7 @@ class Attempt:
         if not self.body.replayable:
             return False
         return error.unsent or (error.unanswered and self._environ["REQUEST_METHOD"] in IDEMPOTENT)
+
+
+def _unknown() -> bool:
+    return False

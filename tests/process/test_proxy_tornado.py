@@ -1,6 +1,6 @@
 """A Tornado application, which is no WSGI, as a part of a WSGI site: HTTP and WebSocket through the proxy.
 
-WebSocket needs a server that lends its client's socket as `gunicorn.socket`; Potstill does, and gunicorn's threads.
+WebSocket needs a server that lends its client's socket as `gunicorn.socket`: Potstill, gunicorn with threads.
 """
 
 from __future__ import annotations

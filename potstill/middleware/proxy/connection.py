@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from select import POLLIN, POLLOUT, poll
 from time import monotonic
 
 import h11
 
 from potstill.middleware.proxy.request import RequestHead
-from potstill.middleware.upstream import Upstream, UpstreamError
+from potstill.middleware.upstream import RequestRefused, Upstream, UpstreamError
 
 RECEIVE_BYTES = 65536
+# How often it is looked whether the client still waits for what the upstream is thinking about.
+LOOK_S = 1.0
 # 100 Continue, 102 Processing and 103 Early Hints may precede an answer; this many are an endless stream.
 INTERIM_MAX = 32
 
@@ -88,7 +90,8 @@ class Connection:
 
     `reused`: it has served an exchange before, so its server may have closed it meanwhile. `answered`: an
     octet of the present exchange's answer has come. `body_ended`: all of its body has. `idle_since`: when it
-    became free, monotonic seconds.
+    became free, monotonic seconds. `client_gone` tells whether anybody still waits for the present exchange:
+    RequestRefused rises out of any wait when nobody does.
     """
 
     def __init__(self, channel: socket.socket, head_bytes_max: int) -> None:
@@ -98,6 +101,7 @@ class Connection:
         self.answered = False
         self.body_ended = False
         self.idle_since = 0.0
+        self.client_gone: Callable[[], object] | None = None
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=head_bytes_max)
         self._poll = poll()
         self._poll.register(channel.fileno(), POLLIN)
@@ -249,9 +253,12 @@ class Connection:
 
     def _wait(self, events: int, deadline: float) -> None:
         self._poll.modify(self.channel.fileno(), events)
-        left_s = deadline - monotonic()
-        if left_s <= 0 or not self._poll.poll(left_s * 1000):
-            raise UpstreamError(504, "it took too long", unanswered=not self.answered)
+        while (left_s := deadline - monotonic()) > 0:
+            if self._poll.poll(min(left_s, LOOK_S) * 1000):
+                return
+            if self.client_gone is not None and self.client_gone():
+                raise RequestRefused(400, "the client has left")
+        raise UpstreamError(504, "it took too long", unanswered=not self.answered)
 
     def _broken(self, text: str) -> UpstreamError:
         return UpstreamError(502, text, unanswered=not self.answered)
@@ -275,6 +282,7 @@ class Connection:
             return False
         self._protocol.start_next_cycle()
         self.reused, self.answered, self.body_ended = True, False, False
+        self.client_gone = None
         return True
 
     def switched(self) -> tuple[socket.socket, bytes]:

@@ -52,12 +52,18 @@ class Pool:
         return self.take_new(deadline)
 
     def take_new(self, deadline: float) -> Connection:
-        """A new connection, as `take`."""
+        """A new connection, as `take`. Where no more are allowed, one that is idle makes room."""
+        replaced = None
         with self._lock:
             self._leave_to_parent()
             if self._connections_max and self._open >= self._connections_max:
-                raise UpstreamError(503, "all its connections are in use", unsent=True, blamed=False)
+                if not self._idle:
+                    raise UpstreamError(503, "all its connections are in use", unsent=True, blamed=False)
+                replaced = self._idle.pop(0)
+                self._open -= 1
             self._open += 1
+        if replaced is not None:
+            replaced.close()
         try:
             return self._connect(deadline)
         except BaseException:

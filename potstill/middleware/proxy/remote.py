@@ -125,6 +125,7 @@ class RemoteApp:
 
     def _ask_on(self, connection: Connection, head: RequestHead, attempt: Attempt) -> Answer:
         deadline = min(attempt.deadline, monotonic() + self.options.try_timeout_s)
+        connection.client_gone = attempt.client_gone
         try:
             return connection.ask(head, attempt.body.blocks(), deadline, self.options.idle_timeout_s)
         except BaseException:
@@ -173,7 +174,8 @@ class AnswerBody:
         return self
 
     def __next__(self) -> bytes:
-        """The next block. Raises UpstreamError when the answer breaks off."""
+        """The next block. Raises UpstreamError when the answer breaks off, RequestRefused when the client has
+        left."""
         if self._first:
             first, self._first = self._first, b""
             return first
@@ -181,7 +183,7 @@ class AnswerBody:
             raise StopIteration
         try:
             block = self._connection.body_block(monotonic() + self._idle_timeout_s)
-        except UpstreamError:
+        except (UpstreamError, RequestRefused):
             self.close()
             raise
         if self._connection.body_ended:

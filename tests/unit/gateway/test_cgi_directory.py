@@ -203,6 +203,20 @@ def test_a_client_that_leaves_ends_the_program(root: Path) -> None:
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
+def test_a_client_that_leaves_a_silent_program_ends_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written, so that only the server can know; Potstill tells."""
+    monkeypatch.setattr(cgi_process, "LOOK_S", 0.01)
+    program(root, "a.cgi", "echo $$ >pid; exec sleep 60")
+    written = root / "pid"
+    ask(
+        CGIDirectory(root),
+        "GET",
+        "/a.cgi",
+        **{"potstill.client_disconnected": lambda: written.exists() and written.read_text()},
+    )
+    assert not Path(f"/proc/{written.read_text().strip()}").exists()
+
+
 def test_a_start_response_that_raises_ends_the_program(root: Path) -> None:
     program(root, "a.cgi", f"echo $$ >pid; {PLAIN} exec sleep 60")
 

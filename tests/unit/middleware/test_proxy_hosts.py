@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
 
+import h11
 import pytest
 
 from potstill.gateway import CGIDirectory
@@ -21,6 +23,9 @@ CHUNKED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"3\r\none\r\n3\r\ntwo\r\n0\r\nX-Late: z\r\n\r\n"
 )
+
+
+HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: a\r\nX: 123456\r\n\r\n"
 
 
 @pytest.fixture(name="host", params=HOSTS)
@@ -76,6 +81,56 @@ def test_half_an_answer_is_never_a_whole_one(host: str) -> None:
     with Scripted(dies) as up, closing(Proxy(up.url)) as proxy, hosted(host, proxy) as address:
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             fetch(address, "GET")
+
+
+ATTACKS = [
+    # What one parser may take for one request and another for two (RFC 9112 sections 6 and 11.2).
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n" + HIDDEN,
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n" + HIDDEN,
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +0\r\n\r\n" + HIDDEN,
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 44\r\nContent-Length: 0\r\n\r\n" + HIDDEN,
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer_Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\n0\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\nContent-Length: 3\r\n\r\n0\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nX: b\rContent-Length: 44\r\n\r\n" + HIDDEN,
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Content-Length\r\nContent-Length: 44\r\n\r\n" + HIDDEN,
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nPRI * HTTP/2.0\r\n\r\n",
+    b"GET /a%0d%0aHost:%20b%0d%0a%0d%0aGET%20/hidden HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    b"GET /?a\x0bb HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n b: c\r\nContent-Length: 0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+def test_an_upstream_sees_no_request_that_the_server_has_not_seen(host: str, attack: bytes) -> None:
+    """However lax the server in front: what goes on is by h11's grammar one request for each that was
+    handled, framed once, and nothing behind it.
+    """
+    handled: list[str] = []
+
+    def counted(environ: dict[str, Any], start_response: Any) -> Any:
+        handled.append(environ["PATH_INFO"])
+        return proxy(environ, start_response)
+
+    with Scripted() as up, closing(Proxy(up.url)) as proxy, hosted(host, counted) as address:
+        with socket.create_connection(address, timeout=WAIT_S) as client:
+            client.sendall(attack)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(65536):
+                pass
+    assert len(up.requests) <= len(handled)
+    for raw in up.requests:
+        judge = h11.Connection(h11.SERVER)
+        judge.receive_data(raw)
+        request = judge.next_event()
+        assert isinstance(request, h11.Request)
+        while not isinstance(judge.next_event(), h11.EndOfMessage):
+            pass
+        assert judge.trailing_data == (b"", False)
+        framing = [name for name, _ in request.headers if name in (b"content-length", b"transfer-encoding")]
+        assert len(framing) <= 1
+        assert b"upgrade" not in dict(request.headers)
 
 
 def test_nobody_there(host: str) -> None:

@@ -128,6 +128,18 @@ def test_no_more_are_opened_than_allowed(maker: Maker) -> None:
             failing.take(0, repeatable=True)
 
 
+def test_an_idle_one_makes_room(maker: Maker, clock: Clock) -> None:
+    """A request that wants a fresh connection is not refused because an old one idles."""
+    pool = pool_of(maker, connections_max=1)
+    pool.give(pool.take(0, repeatable=True))
+    clock.now += 2
+    fresh = pool.take(0, repeatable=False)
+    assert maker.ends[0].recv(1) == b""
+    with pytest.raises(UpstreamError):
+        pool.take(0, repeatable=True)
+    pool.drop(fresh)
+
+
 def test_after_close_what_comes_back_is_closed(maker: Maker) -> None:
     pool = pool_of(maker)
     connection = pool.take(0, repeatable=True)

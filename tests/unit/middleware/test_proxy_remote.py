@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from potstill.middleware.balance import Balance
 from potstill.middleware.proxy import RemoteApp
 from potstill.middleware.upstream import UpstreamError
 from tests.support.engine import wait_until
@@ -424,6 +425,28 @@ def test_close_ends_the_upstreams_work(end: ExitStack) -> None:
     body.close()  # type: ignore[attr-defined]
     assert left.wait(WAIT_S)
     body.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("sent", [b"", head(b"Content-Length: 99") + b"a"], ids=["before", "in the middle"])
+def test_a_client_that_left_is_not_waited_for(
+    end: ExitStack, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """The server knows; the upstream's connection is closed, nobody is blamed, and nobody else is asked."""
+    monkeypatch.setattr("potstill.middleware.proxy.connection.LOOK_S", 0.01)
+    left = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(sent)
+        peer.wait_closed()
+        left.set()
+
+    server, remote = upstream(end, script)
+    balance = Balance([remote, remote])
+    ask(balance, **{"potstill.client_disconnected": lambda: True})
+    assert left.wait(WAIT_S)
+    assert server.accepted == 1
+    assert [one.failures for one in balance.statistics()] == [0, 0]
 
 
 def test_a_start_response_that_raises_leaves_nothing_open(end: ExitStack) -> None:
