@@ -17,6 +17,7 @@ __all__ = [
     "Deadline",
     "Forwarded",
     "Headers",
+    "HealthCheck",
     "Mount",
     "Proxy",
     "RateLimit",
@@ -33,6 +34,7 @@ TYPE_CHECKING = False  # what type checkers take for true, without the cost of i
 if TYPE_CHECKING:
     from potstill.middleware.access import AccessRules
     from potstill.middleware.balance import Balance
+    from potstill.middleware.balance_checks import HealthCheck
     from potstill.middleware.basic_auth import BasicAuth
     from potstill.middleware.body_limit import BodyLimit
     from potstill.middleware.bulkhead import Bulkhead
@@ -53,6 +55,7 @@ else:
         "AccessRules": "access",
         "BasicAuth": "basic_auth",
         "BodyLimit": "body_limit",
+        "HealthCheck": "balance_checks",
         "RemoteApp": "proxy",
         "RequestId": "request_id",
         "SecurityHeaders": "headers",
