@@ -35,6 +35,8 @@ from potstill.settings import Settings, max_connections_auto
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from potstill.assemble.site_tables import Site
+
 USUAL_NAMES = ("application", "app")
 # How many names an error lists before it says how many more there are.
 NAMES_SHOWN = 12
@@ -102,16 +104,19 @@ def engine_options(settings: Settings) -> Options:
     )
 
 
-def application_of(settings: Settings, given: WSGIApplication | None = None) -> WSGIApplication:
+def application_of(
+    settings: Settings, *, sites: Sequence[Site] = (), given: WSGIApplication | None = None
+) -> WSGIApplication:
     """What the settings amount to: one application, or the routes and rules around it.
 
-    `given` is the application itself, for a program that has it, in place of the name in `settings.app`.
-    Raises SitesError for routes and rules that are wrong, ApplicationNameError and ApplicationLoadError.
+    `sites` are those of the configuration file. `given` is the application itself, for a program that has it,
+    in place of the name in `settings.app`. Raises SitesError for routes and rules that are wrong,
+    ApplicationNameError and ApplicationLoadError.
     """
-    if settings.has_routes or settings.allow or settings.deny:
+    if sites or settings.has_routes or settings.allow or settings.deny:
         from potstill.assemble.sites import assemble
 
-        return assemble(settings, given=given)
+        return assemble(settings, sites, given)
     return load(settings.app) if given is None else given
 
 

@@ -31,7 +31,7 @@ from potstill.middleware.mount import not_found, parse_host, parse_path
 from potstill.middleware.ratelimit_rate import Rate
 from potstill.middleware.redirect import REASONS, Redirect
 from potstill.middleware.upstream_sources import Sources
-from potstill.settings.kinds import GIB, Choice, Duration, Size, Text, Whole
+from potstill.settings.kinds import GIB, Choice, Duration, Schema, Size, Text, Whole
 
 # The keys that say what a route does; each route has one of them.
 TARGETS = ("app", "static", "upstream", "cgi", "redirect")
@@ -105,9 +105,11 @@ def read_sites(tables: object, where: Where) -> tuple[Site, ...]:
 
 
 class Reads(Protocol):
-    """`read` gives the value or raises ValueError(what is allowed), the end of a sentence; see kinds.py."""
+    """As of the kinds of options: `read` gives the value or raises ValueError(the end of a sentence)."""
 
     def read(self, given: object) -> Any: ...
+
+    def schema(self) -> Schema: ...
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,10 @@ class Texts:
             return tuple(found)
         raise ValueError(f"{self.what}, or a list of them")
 
+    def schema(self) -> Schema:
+        text = {"type": "string", "minLength": 1}
+        return {"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]}
+
 
 class Flag:
     """true or false."""
@@ -130,6 +136,9 @@ class Flag:
         if isinstance(given, bool):
             return given
         raise ValueError("true or false")
+
+    def schema(self) -> Schema:
+        return {"type": "boolean"}
 
 
 class FieldTable:
@@ -140,6 +149,9 @@ class FieldTable:
             return tuple((str(name), value) for name, value in given.items())
         raise ValueError('a table of fields, such as { "X-Frame-Options" = "DENY" }')
 
+    def schema(self) -> Schema:
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+
 
 class Folder:
     """A directory that is there."""
@@ -148,6 +160,9 @@ class Folder:
         if isinstance(given, str) and given and os.path.isdir(given):
             return given
         raise ValueError(f"a directory, taken from {os.getcwd()}")
+
+    def schema(self) -> Schema:
+        return {"type": "string", "minLength": 1}
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,9 @@ class StatusOf:
         if given in self.codes and not isinstance(given, bool):
             return int(str(given))
         raise ValueError(f"one of {', '.join(map(str, self.codes))}")
+
+    def schema(self) -> Schema:
+        return {"enum": list(self.codes)}
 
 
 @dataclass(frozen=True)
@@ -220,6 +238,25 @@ ROUTE_KEYS = {
     "allow": ALLOW,
     "deny": ALLOW,
 }
+
+
+def sites_schema() -> Schema:
+    """The JSON Schema of the tables, for editors; `read_sites` knows more than it says."""
+    site = _table_schema(SITE_KEYS)
+    site["properties"]["routes"] = {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {
+            **_table_schema(ROUTE_KEYS),
+            "oneOf": [{"required": [target]} for target in TARGETS],
+        },
+    }
+    return {"type": "array", "items": {**site, "required": ["routes"]}}
+
+
+def _table_schema(keys: Mapping[str, Key]) -> Schema:
+    properties = {name: key.kind.schema() for name, key in keys.items()}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 class _Reader:

@@ -40,6 +40,7 @@ cdef class Connection:
     cdef long long phase_octets        # received or sent when the phase's rate began to count
     cdef long long phase_since_ns
     cdef long long requests
+    cdef bint lasting                  # the client would go on after this request
     cdef bint leave                    # end it unless a request has come
     cdef bint head_only                # the request being refused is a HEAD: no body goes back
     cdef bint keep                     # after the answer has left: go on

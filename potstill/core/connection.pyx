@@ -313,6 +313,7 @@ cdef class Connection:
         exchange.remote_port = self.remote_port
         exchange.minor = head.minor
         exchange.head_only = self.head_only
+        self.lasting = head.keep_alive
         exchange.keep_alive = head.keep_alive and service.keep_alive \
             and (service.requests_max == 0 or self.requests < service.requests_max)
         if service.inner is not None:
@@ -451,12 +452,12 @@ cdef class Connection:
         cdef Py_ssize_t count = 1
         if self.pending is None:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
-        if count <= 0:
-            self.end(workspace)
+        if count <= 0 and not (count == WOULD_BLOCK and self.lasting):
+            self.end(workspace)        # it is said to be over, by the client itself
             return PHASE_ENDED
         self.pending = None
         self.transport.shut_sending()
-        self.phase_octets = count
+        self.phase_octets = max(count, 0)
         return self._linger(workspace)
 
     cdef int _refuse(self, Workspace workspace, int code) except -1:

@@ -310,6 +310,8 @@ cdef class Transport:
             self._queue = deque()
         self._queue.append(segment)
         self.queued += size
+        if type(segment) is not FileSegment:
+            self.held += size
         return 0
 
     cdef int _queue_copy(self, const char *data, Py_ssize_t size) except -1:
@@ -321,7 +323,6 @@ cdef class Transport:
                 self.queued += size
                 self.held += size
                 return 0
-        self.held += size
         return self._append(bytearray(copy), size)
 
     cdef int _queue_owner(self, object owner, Py_ssize_t offset, Py_ssize_t size) except -1:
@@ -329,7 +330,6 @@ cdef class Transport:
             self._append(owner, size - offset)
             self._head_offset = offset
         elif offset == 0:
-            self.held += size
             self._append(owner, size)
         else:
             # Never: something left of this piece only if the queue was empty, and its beginning left before.

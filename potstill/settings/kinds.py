@@ -21,8 +21,14 @@ SIZE_UNITS = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
 DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
+Schema = dict[str, Any]
+
+
 class Kind(Protocol):
-    """`read` gives the value or raises ValueError(what is allowed); what `show` gives can be read again."""
+    """`read` gives the value or raises ValueError(what is allowed); what `show` gives can be read again.
+
+    `schema` is the JSON Schema of what may be written in a file; `read` may know more than it does.
+    """
 
     @property
     def metavar(self) -> str: ...
@@ -30,6 +36,8 @@ class Kind(Protocol):
     def read(self, given: object) -> Any: ...
 
     def show(self, value: Any) -> str: ...
+
+    def schema(self) -> Schema: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,11 @@ class Whole:
 
     def show(self, value: int | None) -> str:
         return next((word for word, meaning in self.words.items() if meaning == value), str(value))
+
+    def schema(self) -> Schema:
+        number = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        words = [{"enum": list(self.words)}] if self.words else []
+        return {"anyOf": [number, *words, matching("[0-9]{1,18}")]}
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,10 @@ class Size:
                 return f"{value // factor}{unit}"
         return str(value)
 
+    def schema(self) -> Schema:
+        number = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        return {"anyOf": [number, matching("[0-9]{1,18} ?([KkMmGg][Ii][Bb]|[Bb])?")]}
+
 
 @dataclass(frozen=True)
 class Duration:
@@ -108,11 +125,15 @@ class Duration:
 
     def show(self, value: float) -> str:
         if value and value % 1:
-            return f"{value * 1000:g}ms"
+            return f"{value * 1000:.6f}".rstrip("0").rstrip(".") + "ms"
         for unit, factor in (("h", 3600), ("m", 60)):
             if value and value % factor == 0:
                 return f"{value / factor:g}{unit}"
-        return f"{value:g}s"
+        return f"{value:.0f}s"
+
+    def schema(self) -> Schema:
+        number = {"type": "number", "minimum": self.minimum_s, "maximum": self.maximum_s}
+        return {"anyOf": [number, matching(r"[0-9]{1,12}(\.[0-9]{1,6})? ?([Mm]?[Ss]|[Mm]|[Hh])?")]}
 
 
 @dataclass(frozen=True)
@@ -130,6 +151,9 @@ class Choice:
     def show(self, value: str) -> str:
         return value
 
+    def schema(self) -> Schema:
+        return {"enum": list(self.words)}
+
 
 @dataclass(frozen=True)
 class Text:
@@ -145,6 +169,9 @@ class Text:
     def show(self, value: str) -> str:
         return value or "none"
 
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": "^[ -~]*$"}
+
 
 @dataclass(frozen=True)
 class Directory:
@@ -155,7 +182,7 @@ class Directory:
     def read(self, given: object) -> str | None:
         if given is None:
             return None
-        if isinstance(given, (str, os.PathLike)):
+        if given and isinstance(given, (str, os.PathLike)):
             path = os.path.abspath(os.fspath(given))
             if isinstance(path, str) and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK):
                 return path
@@ -163,6 +190,9 @@ class Directory:
 
     def show(self, value: str | None) -> str:
         return value or "the system's"
+
+    def schema(self) -> Schema:
+        return {"type": "string", "minLength": 1}
 
 
 @dataclass(frozen=True)
@@ -189,6 +219,10 @@ class Several:
     def show(self, value: tuple[str, ...]) -> str:
         return ",".join(value) or "none"
 
+    def schema(self) -> Schema:
+        text = {"type": "string", "pattern": f"^({self.form}|none)?$"}
+        return {"anyOf": [text, {"type": "array", "items": text}]}
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -207,6 +241,10 @@ class Addresses:
 
     def show(self, value: tuple[str, ...]) -> str:
         return ",".join(value)
+
+    def schema(self) -> Schema:
+        address = {"type": "string", "pattern": r"\S"}
+        return {"anyOf": [address, {"type": "array", "items": address, "minItems": 1}]}
 
 
 @dataclass(frozen=True)
@@ -227,6 +265,10 @@ class Switch:
     def show(self, value: bool) -> str:
         return "yes" if value else "no"
 
+    def schema(self) -> Schema:
+        words = ["yes", "no", "true", "false", "on", "off", "1", "0"]
+        return {"anyOf": [{"type": "boolean"}, {"enum": words}]}
+
 
 @dataclass(frozen=True)
 class Path:
@@ -241,3 +283,11 @@ class Path:
 
     def show(self, value: str) -> str:
         return value or "none"
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": "^(/[!-~]*)?$"}
+
+
+def matching(pattern: str) -> Schema:
+    """The schema of a text that is written so, in the dialect of JSON Schema."""
+    return {"type": "string", "pattern": rf"^\s*({pattern})\s*$"}

@@ -1,4 +1,4 @@
-"""The part of the table that is about what a request may take: time in the application and before it, and room."""
+"""The rows of the table about what a request may take: time in the application and before it, and room."""
 
 from __future__ import annotations
 

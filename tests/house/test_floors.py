@@ -20,6 +20,7 @@ FLOORS = {
     "middleware": 3,
     "observe": 3,
     "dev": 3,
+    "moving_in": 3,
     "core": 2,
     "config": 2,
     "net": 1,

@@ -21,6 +21,8 @@ TESTED_AS = {
     "potstill/__main__.py": "cli",
     "potstill/core/options.py": "assemble",
     "potstill/core/by_hand.pyx": "schedule",
+    "potstill/moving_in/mapping.py": "writing",
+    "potstill/settings/about.py": "settings",
 }
 
 

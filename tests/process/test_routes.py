@@ -66,6 +66,50 @@ def test_who_is_not_allowed(place: Path) -> None:
         assert server.stop() == 0
 
 
+SITES = """
+app = "shop:app"
+
+[[site]]
+host = ["static.example", "*.static.example"]
+[site.routes]
+"/" = { static = "public", cache = "1h" }
+
+[[site]]
+security-headers = true
+[site.routes]
+"/admin" = { app = "backoffice:app", threads = 2, deny = ["127.0.0.0/8"] }
+"/twice" = { app = "backoffice:app" }
+"""
+
+
+def test_sites_from_a_file(place: Path) -> None:
+    """Hosts, paths and rules as potstill.toml says; APP answers for the rest of the other hosts."""
+    (place / "potstill.toml").write_text(SITES)
+    with running(SERVE, place) as server:
+        status, body, headers = answer(server, "/a.css", Host="x.static.example")
+        assert (status, body, headers["Cache-Control"]) == (200, b"css", "max-age=3600")
+        assert answer(server, "/none", Host="static.example")[0] == 404
+        assert answer(server, "/admin")[0] == 403
+        assert server.get("/twice/x") == b"backoffice /twice|/x"
+        status, body, headers = answer(server, "/y")
+        assert (body, headers["X-Content-Type-Options"]) == (b"shop |/y", "nosniff")
+        assert server.stop() == 0
+
+
+def test_wrong_sites_are_named_by_line_and_column(place: Path) -> None:
+    """All of them, by `serve` and by `check`."""
+    wrong = SITES.replace('cache = "1h"', 'cache = "long"').replace("threads = 2", "thread = 2")
+    (place / "potstill.toml").write_text(wrong)
+    for verb in ("serve", "check"):
+        with running(["-m", "potstill", verb], place) as server:
+            assert server.code() == 2
+            rule, key = [line for line in server.log.lines() if "potstill.toml:" in line]
+            assert rule.startswith("potstill: potstill.toml:7:36: cache: 'long' is not a cache rule: a time")
+            assert key == (
+                "potstill: potstill.toml:12:47: there is no key 'thread' here; did you mean 'threads'?"
+            )
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

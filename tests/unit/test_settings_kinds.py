@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from potstill.settings.kinds import Addresses, Choice, Directory, Duration, Kind, Several, Size, Text, Whole
+from tests.support.properties import PATIENTLY
 
+ROUTES = Several(r"/[^=]*=[^\x00-\x1f]+", "PATH=APP", "PATH=APP", r",(?=\s*/)")
 WHOLE = Whole(1, 4096)
 AUTO = Whole(1, 4096, {"auto": None})
 SIZE = Size(1, 1 << 40)
 TIME = Duration(0.001)
 LEVEL = Choice(("info", "error"), "LEVEL")
 
-ROUTES = Several(r"/[^=]*=[^\x00-\x1f]+", "PATH=APP", "PATH=APP", r",(?=\s*/)")
 READ: list[tuple[Kind, object, object]] = [
     (WHOLE, "1", 1),
     (WHOLE, " 4096 ", 4096),
@@ -96,6 +99,7 @@ REFUSED: list[tuple[Kind, object, str]] = [
     (Directory(), "/nowhere/at/all", "a directory"),
     (Directory(), "/dev/null", "a directory"),
     (Directory(), 3, "a directory"),
+    (Directory(), "", "a directory"),
 ]
 SHOWN: list[tuple[Kind, object, str]] = [
     (WHOLE, 8, "8"),
@@ -144,3 +148,27 @@ def test_a_directory_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     assert Directory().read("spool") == str(tmp_path / "spool")
     assert Directory().read(tmp_path / "spool") == str(tmp_path / "spool")
+
+
+def outcome(kind: Kind, written: object) -> object:
+    """The value, or the words of the error."""
+    try:
+        return kind.read(written)
+    except ValueError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("kind", [WHOLE, AUTO, SIZE, TIME], ids=lambda kind: type(kind).__name__)
+@PATIENTLY
+@given(number=st.integers(0, 10**12))
+def test_a_number_means_the_same_as_its_text(kind: Kind, number: int) -> None:
+    """Files have both, the command line only text; a truth value is no number in any of them."""
+    assert outcome(kind, number) == outcome(kind, str(number))
+    assert outcome(kind, number == 1) == outcome(kind, "yes")
+
+
+@PATIENTLY
+@given(st.decimals("0.001", 86400, places=3).map(float))
+def test_every_time_can_be_read_from_what_is_shown(seconds: float) -> None:
+    """To the millisecond."""
+    assert TIME.read(TIME.show(seconds)) == pytest.approx(seconds, abs=1e-6)

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from potstill.assemble import SitesError
-from potstill.assemble.site_tables import ROUTE_KEYS, SITE_KEYS, TARGETS, Route, Site, read_sites
+from potstill.assemble.site_tables import (
+    ROUTE_KEYS,
+    SITE_KEYS,
+    TARGETS,
+    Route,
+    Site,
+    read_sites,
+    sites_schema,
+)
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sites.md"
 DOCUMENTED = PAGE.read_text().partition("```toml\n")[2].partition("```")[0]
@@ -152,3 +161,11 @@ def test_all_problems_come_at_once() -> None:
         "1.routes./y.cache",
         "1.host",
     ]
+
+
+def test_the_schema_for_editors() -> None:
+    """It takes the example, and none of what has a wrong key, type or number of targets."""
+    check = Draft202012Validator(sites_schema())
+    assert check.is_valid(tomllib.loads(DOCUMENTED)["site"])
+    for tables in ([{}], [{"hosts": "a", "routes": {"/": APP}}], route(), route(app="a:b", redirect="/x"), [5]):
+        assert not check.is_valid(tables), tables

@@ -61,6 +61,9 @@ class Row:
     # With `Expect: 100-continue`, a server that has seen only the head asks for the rest: fed byte by byte,
     # it may.
     may_continue: bool = False
+    # What the client sends on after the request that it said was its last. Sent at once with the rest it is
+    # there when the server closes; sent later, it may find the connection gone.
+    behind: bytes = b""
 
     @property
     def keeps(self) -> bool:
@@ -91,9 +94,9 @@ def refuse(name: str, raw: bytes, rule: str, *statuses: int) -> Row:
     return Row(name, raw, (Refused(statuses or (400,)),), rule)
 
 
-def series(name: str, raw: bytes, rule: str, *answers: Answer) -> Row:
+def series(name: str, raw: bytes, rule: str, *answers: Answer, behind: bytes = b"") -> Row:
     """A row with several requests, and the answers due to them, in order."""
-    return Row(name, raw, answers, rule)
+    return Row(name, raw, answers, rule, behind=behind)
 
 
 def message(line: bytes, *fields: bytes, body: bytes = b"") -> bytes:

@@ -19,7 +19,7 @@ every_row = pytest.mark.parametrize("row", ROWS)
 def test_a_message_fed_whole_leads_to_its_facts(server: Server, row: Row) -> None:
     """One send; where the connection is kept, the next request follows when the answer has come."""
     with Client(server.address) as client:
-        client.send(row.raw)
+        client.send(row.raw + row.behind)
         judge(client, row, next_sent=False, may_continue=False)
 
 
@@ -37,5 +37,5 @@ def test_a_request_behind_a_message_is_answered_only_if_the_connection_is_kept(
 ) -> None:
     """What stands behind a refusal or a close is never parsed, and costs the client no byte of the answer."""
     with Client(server.address) as client:
-        client.send(row.raw + NEXT)
+        client.send(row.raw + row.behind + NEXT)
         judge(client, row, next_sent=True, may_continue=False)

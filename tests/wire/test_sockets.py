@@ -65,7 +65,7 @@ def test_every_rule_of_framing_holds_on_it(listening: Server, path: str, kind: s
     faults = {}
     for row in ROWS:
         with Client(address) as client:
-            client.send(row.raw + NEXT)
+            client.send(row.raw + row.behind + NEXT)
             try:
                 judge(client, row, next_sent=True, may_continue=False)
             except AssertionError as error:

@@ -31,7 +31,7 @@ def test_no_row_stands_twice_in_a_table(subject: str) -> None:
     """Neither by its name nor by its bytes."""
     rows = TABLES[subject]
     assert len({row.name for row in rows}) == len(rows)
-    twice = [row.name for row in rows if sum(other.raw == row.raw for other in rows) > 1]
+    twice = [row.name for row in rows if sum((other.raw, other.behind) == (row.raw, row.behind) for other in rows) > 1]
     assert twice == []
 
 

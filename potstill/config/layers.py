@@ -1,25 +1,25 @@
-"""What was configured where → Settings, and for each value where it came from.
+"""Layers → Settings, and for each value where it came from.
 
 A *layer* is a list of values that one place gives, each with the words by which an error names that place.
 `resolve` lays the layers over each other, the weakest first, converts every value by its option's kind, and
 collects all that is wrong before it complains. So a further place is a further function that returns a layer;
 nothing here needs to know about it.
 
-    environment   POTSTILL_THREADS=16, and PORT=8000 for 0.0.0.0:8000, which is weaker than POTSTILL_BIND
-    command line  --threads 16, stronger than the environment
+    file          threads = 16; its layer is made in `potstill.config.files`
+    environment   POTSTILL_THREADS=16, and PORT=8000 for 0.0.0.0:8000, which is weaker than any other bind
+    command line  --threads 16, stronger than all others
     keywords      serve(app, threads=16); a program gets what it wrote, the environment has no say
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from potstill.net.address import parse_address
-from potstill.settings import BY_FIELD, OPTIONS, Option, Settings, max_connections_auto
+from potstill.settings import BY_FIELD, OPTIONS, Option, Settings
 from potstill.settings.kinds import Text
 
 DEFAULT, COMMAND_LINE = "default", "command line"
@@ -36,8 +36,10 @@ class Given:
 
     field: str
     value: object
-    origin: str  # "environment POTSTILL_THREADS": what --print-config shows
+    origin: str  # "environment POTSTILL_THREADS": what `potstill config` shows
     place: str  # "--threads": how an error begins
+    written: str = ""  # how the value looks at its place; by default as Python writes it
+    parts: tuple[str, ...] = ()  # of a list, how an error about each of its elements begins
 
 
 Layer = Sequence[Given]
@@ -45,10 +47,17 @@ Layer = Sequence[Given]
 
 @dataclass(frozen=True)
 class Configuration:
-    """Settings, and the origin of each by its field."""
+    """Settings, and the origin of each by its field.
+
+    `file` is the file that was read, `tables` what the readers of its tables returned, by name; `doubts` are
+    sentences about what is allowed and probably a mistake.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
+    file: str | None = None
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
 
 class ConfigurationError(ValueError):
@@ -96,20 +105,21 @@ def keyword_layer(keywords: Mapping[str, object]) -> Layer:
 # Resolving
 
 
-def resolve(layers: Iterable[Layer]) -> Configuration:
+def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Configuration:
     """What the layers amount to, the last being the strongest; ConfigurationError with all problems.
 
-    A value that is overridden must be right all the same: it would fail on the day the stronger one goes.
+    `problems_before` are those that were found while the layers were made; they are told first. A value that
+    is overridden must be right all the same: it would fail on the day the stronger one goes.
     """
     values: dict[str, Any] = {}
     origins = {option.field: DEFAULT for option in OPTIONS}
-    problems: list[str] = []
+    problems = list(problems_before)
     for given in (given for layer in layers for given in layer):
         try:
             values[given.field] = read(given)
             origins[given.field] = given.origin
-        except ValueError as error:
-            problems.append(str(error))
+        except ConfigurationError as error:
+            problems += error.problems
     if not problems:
         settings = Settings(**values)
         problems = contradictions(settings)
@@ -119,21 +129,32 @@ def resolve(layers: Iterable[Layer]) -> Configuration:
 
 
 def read(given: Given) -> Any:
-    """The value of an option; ValueError with the place, what stood there, and what is allowed."""
+    """The value of an option; ConfigurationError with the place, what stood there, and what is allowed."""
     option = BY_FIELD.get(given.field)
     if option is None:
-        raise ValueError(f"{given.place}: there is no such option{did_you_mean(given.field, BY_FIELD)}")
+        hint = did_you_mean(given.field, BY_FIELD)
+        raise ConfigurationError([f"{given.place}: there is no such option{hint}"])
     try:
         value = option.about.kind.read(given.value)
     except ValueError as error:
-        raise ValueError(f"{given.place}: {given.value!r} is not {error}") from None
-    if option.field == "bind":
-        for address in value:
-            try:
-                parse_address(address)
-            except ValueError as error:
-                raise ValueError(f"{given.place}: {error}") from None
+        written = given.written or repr(given.value)
+        raise ConfigurationError([f"{given.place}: {written} is not {error}"]) from None
+    wrong = wrong_addresses(given, value) if option.field == "bind" else []
+    if wrong:
+        raise ConfigurationError(wrong)
     return value
+
+
+def wrong_addresses(given: Given, addresses: Sequence[str]) -> list[str]:
+    """A sentence for each that is none."""
+    places = given.parts if len(given.parts) == len(addresses) else [given.place] * len(addresses)
+    wrong = []
+    for place, address in zip(places, addresses, strict=True):
+        try:
+            parse_address(address)
+        except ValueError as error:
+            wrong.append(f"{place}: {error}")
+    return wrong
 
 
 def contradictions(settings: Settings) -> list[str]:
@@ -156,7 +177,7 @@ def did_you_mean(name: str, known: Iterable[str], likeness: float = LIKENESS) ->
 def doubtful_variables(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each variable that is nearly the name of an option."""
     known = [option.variable for option in OPTIONS]
-    doubts = []
+    doubts: list[str] = []
     for name in sorted(environ):
         if name.startswith("POTSTILL_") and name not in known:
             hint = did_you_mean(name, known, LIKENESS_OF_VARIABLE)
@@ -165,31 +186,20 @@ def doubtful_variables(environ: Mapping[str, str]) -> list[str]:
     return doubts
 
 
-# Showing
-
-
-def report(configuration: Configuration) -> str:
-    """Every option with its value and where that came from, in columns."""
-    rows = []
-    for option in OPTIONS:
-        value = getattr(configuration.settings, option.field)
-        rows.append((option.name, shown(option, value), configuration.origins[option.field]))
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return "\n".join(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}" for name, value, origin in rows)
-
-
-def shown(option: Option, value: Any) -> str:
-    if option.field == "max_connections" and value is None:
-        return f"auto ({max_connections_auto()})"
-    return option.show(value)
-
-
-def renamed(name: str) -> str | None:
-    """What a peer's option is called here, as a sentence: `gunicorn's keep-alive is --keepalive here`."""
-    plain = re.sub(r"_", "-", name.lstrip("-")).lower()
+def peer_of(name: str) -> tuple[str, Option] | None:
+    """The server that calls an option so, and the option; None when it has that name here as well."""
+    plain = name.lstrip("-").replace("_", "-").lower()
     for option in OPTIONS:
         for peer in option.about.peers:
             server, _, theirs = peer.partition(": ")
             if theirs == plain and theirs != option.name:
-                return f"{server}'s {theirs} is {option.flag} here"
+                return server, option
     return None
+
+
+def renamed(name: str) -> str | None:
+    """What a peer's option is called here, as a sentence: `gunicorn's keep-alive is --keepalive here`."""
+    peer = peer_of(name)
+    return (
+        f"{peer[0]}'s {name.lstrip('-').replace('_', '-').lower()} is {peer[1].flag} here" if peer else None
+    )

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from click.testing import CliRunner, Result
 
 from potstill import __version__
-from potstill.cli import verbs
+from potstill.cli.options import VERBS
 from potstill.settings import GROUPS, OPTIONS
-
-
-def command(*arguments: str, **environment: str) -> Result:
-    """The command's output and exit code; the environment has only what is given."""
-    runner = CliRunner(env={option.variable: None for option in OPTIONS} | {"PORT": None} | environment)
-    return runner.invoke(verbs, list(arguments), prog_name="potstill", terminal_width=80)
+from tests.support.command import command
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["serve", "--help"], ["shop:app", "--help"]])
@@ -25,7 +19,7 @@ def test_help_shows_every_option_in_its_group(arguments: list[str]) -> None:
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     headings = [line.removesuffix(":") for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert headings == [*GROUPS, "Other"]
+    assert headings == [*GROUPS, "Other", "Verbs"]
     group = ""
     shown = {}
     for line in lines:
@@ -33,6 +27,7 @@ def test_help_shows_every_option_in_its_group(arguments: list[str]) -> None:
             group = line.removesuffix(":")
         if line.startswith("  --"):
             shown[line.split()[0]] = group
+    assert [line.split()[1] for line in lines if line.startswith("  potstill ")] == list(VERBS)
     for option in OPTIONS:
         if not option.positional:
             assert shown[option.flag] == option.about.group

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from potstill.config import (
+from potstill.config.layers import (
     Configuration,
     ConfigurationError,
     command_line_layer,
@@ -12,10 +12,9 @@ from potstill.config import (
     environment_layer,
     keyword_layer,
     renamed,
-    report,
     resolve,
 )
-from potstill.settings import OPTIONS, Option, Settings, max_connections_auto
+from potstill.settings import OPTIONS, Option, Settings
 
 
 def configure(environ: dict[str, str] | None = None, **given: object) -> Configuration:
@@ -54,7 +53,7 @@ def test_the_command_line_wins_over_the_environment_over_the_default() -> None:
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_has_its_variable(option: Option) -> None:
     """A bad value in it is an error that names the variable."""
-    (problem,) = problems({option.variable: "\r\n"})
+    (problem,) = problems({option.variable: "\x01"})
     assert problem.startswith(f"environment {option.variable}: ")
 
 
@@ -132,17 +131,6 @@ def test_variables_that_are_nearly_an_option_are_doubtful() -> None:
     ]
 
 
-def test_the_report_has_a_line_for_every_option() -> None:
-    """Name, value and origin; `auto` with what it means here."""
-    lines = report(configure({"POTSTILL_LIMIT_REQUEST_BODY": "10MiB"}, threads="2")).splitlines()
-    columns = [line.split("  ") for line in lines]
-    rows = {row[0]: [cell.strip() for cell in row[1:] if cell.strip()] for row in columns}
-    assert list(rows) == [option.name for option in OPTIONS]
-    assert rows["limit-request-body"] == ["10MiB", "environment POTSTILL_LIMIT_REQUEST_BODY"]
-    assert rows["threads"] == ["2", "command line"]
-    assert rows["max-connections"] == [f"auto ({max_connections_auto()})", "default"]
-
-
 def test_names_that_other_servers_use() -> None:
     """Somebody who comes from there is told the name here."""
     assert renamed("--keep-alive") == "gunicorn's keep-alive is --keepalive here"
@@ -151,3 +139,19 @@ def test_names_that_other_servers_use() -> None:
     )
     assert renamed("--threads") is None
     assert renamed("--reload") is None
+
+
+def test_problems_that_were_found_before_come_first() -> None:
+    """Who reads a file hands over what is wrong in it; nothing is told twice or left out."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve([command_line_layer({"threads": "0"})], ["potstill.toml:1:1: is wrong"])
+    assert caught.value.problems[0] == "potstill.toml:1:1: is wrong"
+    assert len(caught.value.problems) == 2
+
+
+def test_every_address_that_is_wrong_is_told() -> None:
+    """Also those of one variable."""
+    assert problems({"POTSTILL_BIND": "80,:81,nope"}) == (
+        "environment POTSTILL_BIND: '80' lacks a host: write :80 or 127.0.0.1:80",
+        "environment POTSTILL_BIND: 'nope' lacks a port: write nope:8000",
+    )

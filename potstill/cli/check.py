@@ -1,0 +1,127 @@
+"""`potstill check`: what `serve` would do up to the first request, each step told, and nothing served.
+
+Steps that do not depend on each other are all taken, so that one run finds all that is wrong. The exit code
+is the one with which `serve` would have ended.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, NoReturn
+
+import click
+
+from potstill.cli.options import (
+    APPLICATION_RAISED,
+    FAILED,
+    INTERRUPTED,
+    SITE,
+    VERBS,
+    WRONG_USAGE,
+    SettingsCommand,
+    configured,
+    parameters,
+    problems_of,
+    serves_something,
+)
+from potstill.config import Configuration
+from potstill.config.layers import DEFAULT
+from potstill.settings import Settings
+
+# The words of the steps stand below each other.
+STEP_COLUMN = 13
+
+
+@click.command(
+    "check",
+    cls=SettingsCommand,
+    params=parameters(),
+    short_help=VERBS["check"],
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+@click.option("--no-bind", is_flag=True, help="Leave the addresses alone, as when a server runs on them.")
+def check(config_file: str | None, no_bind: bool, **given: Any) -> None:
+    """Read all settings, listen on the addresses for a moment, and load the application APP; say what was
+    checked. Takes the options of `potstill serve`.
+
+    Exit codes are those of `potstill serve`: 0 all is right, 1 an address cannot be listened on, 2 a setting
+    or the name of the application is wrong, 3 the application raised while it was loaded.
+    """
+    configuration = configured(config_file, given)
+    settings = configuration.settings
+    told("settings", summary(configuration))
+    codes = [check_addresses(settings, skip=no_bind), check_application(configuration)]
+    code = next((code for code in codes if code), 0)
+    told("check", "failed" if code else "all is right")
+    leave(code)
+
+
+def summary(configuration: Configuration) -> str:
+    """How many settings there are, and where the ones that are set come from."""
+    origins = configuration.origins.values()
+    count = sum(origin != DEFAULT for origin in origins)
+    where = f", {configuration.file} read" if configuration.file else ", no configuration file"
+    return f"{len(configuration.origins)} settings are right, {count} of them given{where}"
+
+
+def check_addresses(settings: Settings, *, skip: bool) -> int:
+    """Listen on each address, and let go of all of them when all were tried."""
+    from potstill.net.bind import BindError, open_listeners
+
+    code = 0
+    held = []
+    for address in settings.bind:
+        if skip:
+            told("address", f"{address}: not tried")
+            continue
+        try:
+            listeners = open_listeners([address], settings.backlog)
+        except BindError as error:
+            told("address", str(error), wrong=True)
+            code = FAILED
+            continue
+        held += listeners
+        told("address", f"{address} can be listened on ({', '.join(each.url for each in listeners)})")
+    for listener in held:
+        listener.close()
+    return code
+
+
+def check_application(configuration: Configuration) -> int:
+    """Load the application, with all its routes and sites, as a worker would."""
+    from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError, application_of
+
+    settings = configuration.settings
+    if not serves_something(configuration):
+        told("application", "none is named; name one as module:name, like shop:app", wrong=True)
+        return WRONG_USAGE
+    before = time.monotonic()
+    try:
+        application = application_of(settings, sites=configuration.tables.get(SITE, ()))
+    except (ApplicationNameError, SitesError) as error:
+        for problem in problems_of(error):
+            told("application", problem, wrong=True)
+        return WRONG_USAGE
+    except ApplicationLoadError as error:
+        told("application", f"{error}\n{settings.app} raised while it was loaded", wrong=True)
+        return APPLICATION_RAISED
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    kind, seconds = type(application), time.monotonic() - before
+    name = settings.app or "what the routes lead to"
+    told("application", f"{name} is a {kind.__qualname__}, loaded in {seconds:.1f} s")
+    return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End this process, whatever threads the application has left running."""
+    from potstill.worker.leave import PATIENCE_MIN_S, Leaving
+
+    Leaving(code).arm(stuck=False, patience_s=PATIENCE_MIN_S)
+    sys.exit(code)
+
+
+def told(step: str, words: str, *, wrong: bool = False) -> None:
+    """What is right goes to standard output, what is wrong to standard error."""
+    click.echo(f"potstill: {words}" if wrong else f"{step:{STEP_COLUMN}} {words}", err=wrong)
