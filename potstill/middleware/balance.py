@@ -122,7 +122,6 @@ class Balance:
                 log.info("refused to hand on a request: %s", refused)
                 return own_answer(environ, start_response, refused.status)
             except UpstreamError as failure:
-                log.warning("%s: %s", member.name, failure)
                 error = failure
                 if not attempt.may_repeat(failure) or monotonic() >= attempt.deadline:
                     break
@@ -186,6 +185,7 @@ class Balance:
             else:
                 answer = forward(environ, start_response, attempt)
         except UpstreamError as error:
+            log.warning("%s: %s", member.name, error)
             self._returned(member, error)
             raise
         except BaseException:  # a mistake in an application is none of a server
