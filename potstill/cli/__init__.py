@@ -24,7 +24,7 @@ from typing import Any
 import click
 
 from potstill import __version__
-from potstill.cgi_command import cgi
+from potstill.cli.cgi import cgi
 from potstill.cli.check import check
 from potstill.cli.config import config, print_configuration
 from potstill.cli.import_config import import_config

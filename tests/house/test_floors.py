@@ -11,7 +11,6 @@ from tests.house.tree import PACKAGE, imports, imports_in, module_name, relative
 FLOORS = {
     "cli": 6,
     "library": 6,
-    "cgi_command": 5,
     "supervisor": 5,
     "explain_proxy": 5,
     "worker": 4,

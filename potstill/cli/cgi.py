@@ -16,7 +16,7 @@ from typing import BinaryIO, NoReturn
 
 import click
 
-FAILED, WRONG_USAGE, APPLICATION_RAISED = 1, 2, 3
+from potstill.cli.options import APPLICATION_RAISED, VERBS, WRONG_USAGE
 
 NOT_UNDER_CGI = """\
 potstill cgi: there is no request: web servers start this with REQUEST_METHOD in the environment (RFC 3875).
@@ -27,7 +27,7 @@ potstill cgi: there is no request: web servers start this with REQUEST_METHOD in
 SORRY = b"Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\n\r\n500 Internal Server Error\n"
 
 
-@click.command("cgi", short_help="Answer one request under a web server's CGI.")
+@click.command("cgi", short_help=VERBS["cgi"], context_settings={"help_option_names": ["--help", "-h"]})
 @click.argument("app", metavar="APP")
 @click.option(
     "--chdir",
