@@ -30,6 +30,7 @@ from potstill.middleware.headers import checked
 from potstill.middleware.mount import not_found, parse_host, parse_path
 from potstill.middleware.ratelimit_rate import Rate
 from potstill.middleware.redirect import REASONS, Redirect
+from potstill.middleware.sendfile import SendFile
 from potstill.middleware.upstream_sources import Sources
 from potstill.settings.kinds import GIB, Choice, Duration, Schema, Size, Text, Whole
 
@@ -53,6 +54,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     listing: bool = False
     symlinks: str = "refuse"
     policy: str = "round-robin"
+    sendfile: tuple[str, ...] = ()
     threads: int | None = None
     timeout: float | None = None
     body: int | None = None
@@ -199,6 +201,10 @@ def _fields(fields: Sequence[tuple[str, str]]) -> None:
         checked(name, value)
 
 
+def _sendfile_roots(roots: Sequence[str]) -> None:
+    SendFile(not_found, roots=roots)
+
+
 ALLOW = Key(
     Texts("a network, an address, unix or another entry of an access list"),
     judge=lambda entries: AccessRules(not_found, allow=entries),
@@ -231,6 +237,7 @@ ROUTE_KEYS = {
     "listing": Key(Flag(), ("static",)),
     "symlinks": Key(Choice(("refuse", "inside", "follow"), "WORD"), ("static",)),
     "policy": Key(Choice(("round-robin", "least-connections", "hash"), "WORD"), ("upstream",)),
+    "sendfile": Key(Texts("a directory, as an absolute path"), CALLED, judge=_sendfile_roots),
     "threads": Key(Whole(1, 4096), CALLED),
     "timeout": Key(Duration(0.001), CALLED),
     "body": Key(Size(0, 1024 * GIB), CALLED),

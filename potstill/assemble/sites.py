@@ -29,6 +29,7 @@ from potstill.middleware import (
     Redirect,
     RequestId,
     SecurityHeaders,
+    SendFile,
     Static,
 )
 from potstill.settings import Settings
@@ -156,6 +157,8 @@ def _site(site: Site, load_app: Load) -> WSGIApplication:
 
 def _route(route: Route, load_app: Load) -> WSGIApplication:
     application = _content(route, load_app)
+    if route.sendfile:
+        application = SendFile(application, roots=route.sendfile)
     if route.timeout is not None:
         application = Deadline(application, route.timeout)
     if route.threads is not None:

@@ -130,6 +130,8 @@ WRONG: list[tuple[Any, str]] = [
     (route(static="public", cache="long"), "0.routes./.cache: cache: 'long' is not a cache rule"),
     (route(static="public", symlinks="yes"), "symlinks: 'yes' is not one of refuse, inside, follow"),
     (route(upstream="ftp://a"), "0.routes./.upstream: upstream: "),
+    (route(app="a:b", sendfile="public"), "sendfile: send file: 'public' is no absolute path"),
+    (route(app="a:b", sendfile="/nothing/here"), "there is no such directory to serve files from"),
     (route(redirect="new"), "0.routes./.redirect: redirect: redirect: 'new' is neither a path"),
     (route(redirect="/x", status=200), "0.routes./.status: status: 200 is not one of 301, 302, 303, 307, 308"),
     (

@@ -98,6 +98,21 @@ def test_limits_of_a_route() -> None:
     assert ask(app, "/free", "POST", CONTENT_LENGTH="11").code == 200
 
 
+def test_files_that_an_application_names(public: Path) -> None:
+    """Below the route's directories only."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response(
+            "200 OK", [("Content-Type", "text/css"), ("X-Sendfile", f"{public}{environ['PATH_INFO']}")]
+        )
+        return []
+
+    site = {"routes": {"/": {"app": "a", "sendfile": str(public)}}}
+    sending = assemble_sites(sites_of(site), lambda name: app)
+    assert ask(sending, "/a.css").body == b"css"
+    assert ask(sending, "/../a.css").code == 404
+
+
 def test_headers_and_request_ids() -> None:
     """Set, taken away, and made, for all routes of a site."""
     headers = {"X-Site": "one", "Content-Language": ""}
