@@ -40,7 +40,6 @@ class SiteSettings(RequestSettings, frozen=True, kw_only=True):
             SITES,
             routes("APP", "/admin=backoffice:app"),
             "Another application below a path; may be repeated.",
-            peers=("uwsgi: mount",),
         ),
     ] = ()
     static: Annotated[
@@ -58,7 +57,6 @@ class SiteSettings(RequestSettings, frozen=True, kw_only=True):
             SITES,
             routes("URL", "/api=http://10.0.0.1:8080"),
             "An upstream server for a path; several for one path share its requests.",
-            peers=("uwsgi: http-to",),
         ),
     ] = ()
     cgi: Annotated[
@@ -67,7 +65,6 @@ class SiteSettings(RequestSettings, frozen=True, kw_only=True):
             SITES,
             routes("DIRECTORY", "/cgi-bin=cgi-bin"),
             "The programs of a directory, run as CGI, below a path; may be repeated.",
-            peers=("uwsgi: cgi",),
         ),
     ] = ()
     redirect: Annotated[
