@@ -77,7 +77,9 @@ def test_the_example_of_the_documentation() -> None:
 
 def test_one_value_stands_for_a_list_of_one() -> None:
     """Where several make sense."""
-    (site,) = read('[[site]]\nhost = "a.example"\nallow = "unix"\nroutes = {"/x/" = {upstream = "http://b:80"}}')
+    (site,) = read(
+        '[[site]]\nhost = "a.example"\nallow = "unix"\nroutes = {"/x/" = {upstream = "http://b:80"}}'
+    )
     assert site == Site(
         host=("a.example",), allow=("unix",), routes=(Route(path="/x", upstream=("http://b:80",)),)
     )
@@ -116,7 +118,10 @@ WRONG: list[tuple[Any, str]] = [
     ([{"compress": "yes", "routes": {"/": APP}}], "0.compress: compress: 'yes' is not true or false"),
     ([{"headers": "X: y", "routes": {"/": APP}}], "0.headers: headers: 'X: y' is not a table of fields"),
     ([{"headers": {"X": 5}, "routes": {"/": APP}}], "0.headers: headers: {'X': 5} is not a table of fields"),
-    ([{"headers": {"X": "a\n"}, "routes": {"/": APP}}], "0.headers: headers: headers: 'a\\n' is not the value"),
+    (
+        [{"headers": {"X": "a\n"}, "routes": {"/": APP}}],
+        "0.headers: headers: headers: 'a\\n' is not the value",
+    ),
     (route(), "0.routes./: a route has one of app, static, upstream, cgi, redirect; this one has none"),
     (route(app="a:b", redirect="/x"), "this one has app and redirect"),
     (route(app="a:b", thread=5), "0.routes./.thread: there is no key 'thread' here; did you mean 'threads'?"),
@@ -124,8 +129,14 @@ WRONG: list[tuple[Any, str]] = [
     (route(app="a:b", timeout="1 year"), "0.routes./.timeout: timeout: '1 year' is not a time from 1ms"),
     (route(app="a:b", body="1MB"), "0.routes./.body: body: '1MB' is not a size from 0"),
     (route(app="a:b", rate="often"), "0.routes./.rate: rate: rate 'often': write how many requests"),
-    (route(app="a:b", cache="1h"), "0.routes./.cache: cache belongs to routes with static, not to one with app"),
-    (route(redirect="/x", threads=5), "threads belongs to routes with app and upstream and cgi, not to one with"),
+    (
+        route(app="a:b", cache="1h"),
+        "0.routes./.cache: cache belongs to routes with static, not to one with app",
+    ),
+    (
+        route(redirect="/x", threads=5),
+        "threads belongs to routes with app and upstream and cgi, not to one with",
+    ),
     (route(static="nothing"), "0.routes./.static: static: 'nothing' is not a directory, taken from /"),
     (route(static="public", cache="long"), "0.routes./.cache: cache: 'long' is not a cache rule"),
     (route(static="public", symlinks="yes"), "symlinks: 'yes' is not one of refuse, inside, follow"),
@@ -133,7 +144,10 @@ WRONG: list[tuple[Any, str]] = [
     (route(app="a:b", sendfile="public"), "sendfile: send file: 'public' is no absolute path"),
     (route(app="a:b", sendfile="/nothing/here"), "there is no such directory to serve files from"),
     (route(redirect="new"), "0.routes./.redirect: redirect: redirect: 'new' is neither a path"),
-    (route(redirect="/x", status=200), "0.routes./.status: status: 200 is not one of 301, 302, 303, 307, 308"),
+    (
+        route(redirect="/x", status=200),
+        "0.routes./.status: status: 200 is not one of 301, 302, 303, 307, 308",
+    ),
     (
         [{"host": "a.example", "routes": {"/": APP}}, {"host": "A.example.", "routes": {"/": APP}}],
         "1.host: site 1 is for the host a.example already",
@@ -169,5 +183,11 @@ def test_the_schema_for_editors() -> None:
     """It takes the example, and none of what has a wrong key, type or number of targets."""
     check = Draft202012Validator(sites_schema())
     assert check.is_valid(tomllib.loads(DOCUMENTED)["site"])
-    for tables in ([{}], [{"hosts": "a", "routes": {"/": APP}}], route(), route(app="a:b", redirect="/x"), [5]):
+    for tables in (
+        [{}],
+        [{"hosts": "a", "routes": {"/": APP}}],
+        route(),
+        route(app="a:b", redirect="/x"),
+        [5],
+    ):
         assert not check.is_valid(tables), tables
