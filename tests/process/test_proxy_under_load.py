@@ -106,17 +106,24 @@ class Load:
         while not self._over.is_set():
             turn += 1
             method, path = METHODS[turn % len(METHODS)], f"/{number}/{turn}"
-            body = path.encode() * 100 if method == "PUT" else b""
-            client.request(method, path, body)
-            response = client.getresponse()
-            pid, *rest = response.read().split(b"\n", 3)
-            right = rest == [method.encode(), path.encode(), body]
-            with self._lock:
-                if response.status == 200 and right:
-                    self.answered_by[int(pid)] += 1
-                else:
-                    self.failures.append(f"{method} {path}: {response.status} {pid!r}")
+            try:
+                self._ask(client, method, path)
+            except (OSError, http.client.HTTPException) as error:
+                with self._lock:
+                    self.failures.append(f"{method} {path}: {error!r}")
         client.close()
+
+    def _ask(self, client: http.client.HTTPConnection, method: str, path: str) -> None:
+        body = path.encode() * 100 if method == "PUT" else b""
+        client.request(method, path, body)
+        response = client.getresponse()
+        pid, *rest = response.read().split(b"\n", 3)
+        right = rest == [method.encode(), path.encode(), body]
+        with self._lock:
+            if response.status == 200 and right:
+                self.answered_by[int(pid)] += 1
+            else:
+                self.failures.append(f"{method} {path}: {response.status} {pid!r}")
 
 
 @pytest.mark.slow
