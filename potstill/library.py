@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from potstill.assemble import engine_options, manner_of
+from potstill.assemble import application_of, engine_options, manner_of
 from potstill.config import keyword_layer, resolve
 from potstill.net.bind import Listener, open_at, open_listeners
 from potstill.settings import BY_FIELD, Settings
@@ -56,8 +56,9 @@ def serve(
     listeners = open_listeners(resolved.bind, manner_of(resolved))
     try:
         urls = [listener.url for listener in listeners]
+        application = application_of(resolved, given=app)
         options = engine_options(resolved)
-        worker = make_worker(app, listeners, options, Patience(resolved.graceful_timeout))
+        worker = make_worker(application, listeners, options, Patience(resolved.graceful_timeout))
         worker.start(keep_own_handlers=True)
         tell(start_line(name_of(app), urls, resolved.threads))
         worker.serve()
@@ -135,7 +136,7 @@ class WSGIServer:
                 self._asked_early = False
                 return
             worker = make_worker(
-                self.application,
+                application_of(self._settings, given=self.application),
                 [self._listener],
                 engine_options(self._settings),
                 Patience(self._settings.graceful_timeout),

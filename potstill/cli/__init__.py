@@ -4,6 +4,8 @@
     potstill check app:app                 is everything right? Without serving
     potstill config                        every setting, and where it came from
     potstill import-config uwsgi.ini       the configuration of another server, as ours
+    potstill explain-proxy …               what would be believed of a proxy's headers
+    potstill cgi app:app                   run an application once, as a web server's CGI program
 
 `serve` is here, each other verb in a file of its own, and what they share is in `options`. Options are made
 from the table in `potstill.settings`. Click only splits argv: it hands on what was written, as text, and
@@ -22,6 +24,7 @@ from typing import Any
 import click
 
 from potstill import __version__
+from potstill.cli.cgi import cgi
 from potstill.cli.check import check
 from potstill.cli.config import config, print_configuration
 from potstill.cli.import_config import import_config
@@ -35,8 +38,12 @@ from potstill.cli.options import (
     configured,
     fail,
     parameters,
-    reconfigured,
+    problems_of,
+    serves_something,
+    settings_again,
+    settings_of,
 )
+from potstill.explain_proxy import explain_proxy
 from potstill.settings import Settings
 
 NO_APPLICATION = """\
@@ -94,20 +101,20 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
     configuration = configured(config_file, given)
     if print_config:
         print_configuration(configuration)
-    elif not configuration.settings.app:
+    elif not serves_something(configuration):
         fail(WRONG_USAGE, NO_APPLICATION)
     else:
-        run(configuration.settings, lambda: reconfigured(config_file, given).settings)
+        run(settings_of(configuration), lambda: settings_again(config_file, given))
 
 
-for verb in (check, config, import_config):
+for verb in (check, config, import_config, explain_proxy, cgi):
     verbs.add_command(verb)
 
 
 def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
     """Serve to the end of this process, or of those that it supervises."""
     # What follows loads the compiled core, sockets and threads: `--help` and `--version` do without.
-    from potstill.assemble import ApplicationLoadError, ApplicationNameError
+    from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError
     from potstill.net.bind import BindError
     from potstill.supervisor.channel import Fault
     from potstill.supervisor.loop import StartError
@@ -119,8 +126,8 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
         code = serve_command(settings, reconfigure)
     except (BindError, IdentityError) as error:
         fail(FAILED, f"potstill: {error}")
-    except ApplicationNameError as error:
-        fail(WRONG_USAGE, f"potstill: {error}")
+    except (ApplicationNameError, SitesError) as error:
+        fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in problems_of(error)))
     except ApplicationLoadError as error:
         fail(APPLICATION_RAISED, f"{error}\npotstill: {settings.app} raised while it was loaded")
     except WarmupError as error:

@@ -21,6 +21,9 @@ from potstill.cli.options import (
     SettingsCommand,
     configured,
     parameters,
+    problems_of,
+    serves_something,
+    settings_of,
 )
 from potstill.config import Configuration
 from potstill.config.layers import DEFAULT
@@ -48,7 +51,7 @@ def check(config_file: str | None, no_bind: bool, **given: Any) -> None:
     configuration = configured(config_file, given)
     settings = configuration.settings
     told("settings", summary(configuration))
-    codes = [check_addresses(settings, skip=no_bind), check_application(settings)]
+    codes = [check_addresses(settings, skip=no_bind), check_application(configuration)]
     code = next((code for code in codes if code), 0)
     told("check", "failed" if code else "all is right")
     leave(code)
@@ -86,18 +89,20 @@ def check_addresses(settings: Settings, *, skip: bool) -> int:
     return code
 
 
-def check_application(settings: Settings) -> int:
-    """Load the application as a worker would."""
-    from potstill.assemble import ApplicationLoadError, ApplicationNameError, load
+def check_application(configuration: Configuration) -> int:
+    """Load the application, with all its routes and sites, as a worker would."""
+    from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError, application_of
 
-    if not settings.app:
+    settings = configuration.settings
+    if not serves_something(configuration):
         told("application", "none is named; name one as module:name, like shop:app", wrong=True)
         return WRONG_USAGE
     before = time.monotonic()
     try:
-        application = load(settings.app)
-    except ApplicationNameError as error:
-        told("application", str(error), wrong=True)
+        application = application_of(settings_of(configuration))
+    except (ApplicationNameError, SitesError) as error:
+        for problem in problems_of(error):
+            told("application", problem, wrong=True)
         return WRONG_USAGE
     except ApplicationLoadError as error:
         told("application", f"{error}\n{settings.app} raised while it was loaded", wrong=True)
@@ -105,7 +110,8 @@ def check_application(settings: Settings) -> int:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     kind, seconds = type(application), time.monotonic() - before
-    told("application", f"{settings.app} is a {kind.__qualname__}, loaded in {seconds:.1f} s")
+    name = settings.app or "what the routes lead to"
+    told("application", f"{name} is a {kind.__qualname__}, loaded in {seconds:.1f} s")
     return 0
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import click
+import msgspec
 
-from potstill.config import NO_TABLES, Configuration, ConfigurationError, configure
+from potstill.cli.site_tables import SITES
+from potstill.config import Configuration, ConfigurationError, configure
 from potstill.config.layers import renamed
-from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option
+from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option, Settings
 
 FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
 
@@ -19,13 +22,16 @@ FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
 HELP_COLUMN = 26
 
 # The tables of potstill.toml that are no options, with who reads them.
-TABLES = NO_TABLES
+SITE = "site"
+TABLES = MappingProxyType({SITE: SITES})
 
 VERBS = {
     "serve": "Serve an application; it need not be written.",
     "check": "Is everything right? Settings, addresses, application; serves nothing.",
     "config": "Every setting and where it came from; --schema for editors.",
     "import-config": "The potstill.toml for a gunicorn.conf.py, a uwsgi.ini or a command line.",
+    "explain-proxy": "What would be believed of a proxy's header fields, and why.",
+    "cgi": "Run an application once, as a web server's CGI program.",
 }
 
 
@@ -106,6 +112,28 @@ def reconfigured(file: str | None, given: Mapping[str, Any]) -> Configuration:
     """The same for who goes on when it is wrong, as a reload does: raises ConfigurationError."""
     written = {field: value for field, value in given.items() if value not in (None, ())}
     return configure(os.environ, written, file=file, tables=TABLES)
+
+
+def settings_of(configuration: Configuration) -> Settings:
+    """The settings with the sites of the file, as those who serve want them."""
+    return msgspec.structs.replace(configuration.settings, sites=configuration.tables.get(SITE, ()))
+
+
+def settings_again(file: str | None, given: Mapping[str, Any]) -> Settings:
+    """What they are by now, for a reload: raises ConfigurationError."""
+    return settings_of(reconfigured(file, given))
+
+
+def serves_something(configuration: Configuration) -> bool:
+    """Whether there is an application, a route or a site."""
+    settings = configuration.settings
+    return bool(settings.app or settings.has_routes or configuration.tables.get(SITE))
+
+
+def problems_of(error: Exception) -> Sequence[str]:
+    """The sentences of an error, of which some have several."""
+    problems: Sequence[str] = getattr(error, "problems", (str(error),))
+    return problems
 
 
 def fail(code: int, message: str) -> NoReturn:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from potstill.config.files import TableReader, Tables, from_file
+from potstill.config.files import Section, TableReader, Tables, from_file
 from potstill.config.layers import (
     Configuration,
     ConfigurationError,
@@ -29,6 +29,7 @@ from potstill.config.layers import (
 __all__ = [
     "Configuration",
     "ConfigurationError",
+    "Section",
     "TableReader",
     "Tables",
     "configure",

@@ -50,14 +50,14 @@ class Section:
 
 @dataclass(frozen=True)
 class TableReader:
-    """What to do with the tables of one name, and their JSON Schema.
+    """What to do with the tables of one name, and what makes their JSON Schema.
 
     `read` is given the section and returns what `Configuration.tables` shall hold, or raises
     ConfigurationError with all that is wrong, each sentence beginning with a place.
     """
 
     read: Callable[[Section], Any]
-    schema: Mapping[str, Any]
+    schema: Callable[[], Mapping[str, Any]]
 
 
 Tables = Mapping[str, TableReader]

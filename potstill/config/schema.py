@@ -25,7 +25,7 @@ def json_schema(tables: Tables) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             **{option.name: of_option(option) for option in OPTIONS},
-            **{name: dict(reader.schema) for name, reader in tables.items()},
+            **{name: dict(reader.schema()) for name, reader in tables.items()},
         },
     }
 

@@ -38,7 +38,7 @@ NO_TASKS = (
 NO_CRON = "Potstill runs nothing at set times: use systemd's timers, cron or a CronJob."
 NO_DAEMONS = "Potstill starts no other programs: give each a service of its own."
 NO_PLUGINS = "Leave it out: there are no plugins."
-NO_STATIC = "Potstill serves no files: use WhiteNoise in the application, or the proxy in front."
+NO_STATIC = "Say it in the directory's route, in a [[site]] table (docs/sites.md)."
 NO_TLS = "This version has no TLS: let the proxy in front of it end it."
 NO_ASYNC = (
     "Leave it out: slow clients and idle connections cost no thread here; raise threads if calls are slow."
@@ -72,7 +72,7 @@ def by_path(value: object) -> object:
     """`/path=module:app`, `web/app.py` or `web/app.py:app`: one application, at the root."""
     path, _, name = str(value).rpartition("=")
     if path not in {"", "/"}:
-        raise Instead("Mount it in a dispatcher (werkzeug.middleware.dispatcher), and name that as app.")
+        raise Instead(f'Name it by its module, below its path: mount = ["{path}=module:name"].')
     name, _, function = name.strip().partition(":")
     function = function or "application"
     if not name.endswith(".py"):

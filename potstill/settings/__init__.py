@@ -4,7 +4,8 @@
 of value it takes, what it does, whether a reload may change it, and what other servers call it. The command
 line, `--help`, `--print-config`, the POTSTILL_* variables, docs/settings.md and the keywords of `serve()` are
 derived from that table through `OPTIONS`; nothing about an option is said a second time. `kinds.py` has the
-kinds of values, `processes.py` the rows about processes, `requests.py` those about what a request may take.
+kinds of values, `processes.py` the rows about processes, `requests.py` those about what a request may take,
+`sites.py` those about what is served.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ from potstill.settings.kinds import (
     Directory,
     Duration,
     Paths,
+    Several,
     Size,
     Switch,
     Text,
     Whole,
 )
-from potstill.settings.processes import WORKERS_MAX, ProcessSettings
+from potstill.settings.processes import WORKERS_MAX
+from potstill.settings.sites import SiteSettings
 
 __all__ = [
     "BY_FIELD",
@@ -86,7 +89,7 @@ class Option:
 
     @property
     def repeatable(self) -> bool:
-        return isinstance(self.about.kind, (Addresses, Paths))
+        return isinstance(self.about.kind, (Addresses, Paths, Several))
 
     @property
     def switch(self) -> bool:
@@ -102,7 +105,7 @@ class Option:
         return self.about.kind.show(value)
 
 
-class Settings(ProcessSettings, frozen=True, kw_only=True):
+class Settings(SiteSettings, frozen=True, kw_only=True):
     """One whole configuration. Nobody changes it; a reload makes a new one."""
 
     app: Annotated[
@@ -302,6 +305,7 @@ def rows(table: type[msgspec.Struct]) -> tuple[Option, ...]:
     found = [
         Option(field.name, field.default, hints[field.name].__metadata__[0])
         for field in msgspec.structs.fields(table)
+        if hasattr(hints[field.name], "__metadata__")
     ]
     order = {group: number for number, group in enumerate(GROUPS)}
 

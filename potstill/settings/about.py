@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from potstill.settings.kinds import Kind
 
-LISTENING, RUNNING, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
+LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
     "Listening",
     "Running",
+    "Sites",
     "Timeouts",
     "Limits of a request",
     "Header fields",
@@ -16,7 +17,19 @@ LISTENING, RUNNING, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
 )
 OVERLOAD = "Overload and health"
 WORKERS, PROCESS, HOOKS = "Workers", "Process", "Hooks"
-GROUPS = (LISTENING, RUNNING, WORKERS, PROCESS, HOOKS, TIMEOUTS, LIMITS, OVERLOAD, HEADERS, MEMORY)
+GROUPS = (
+    LISTENING,
+    RUNNING,
+    SITES,
+    WORKERS,
+    PROCESS,
+    HOOKS,
+    TIMEOUTS,
+    LIMITS,
+    OVERLOAD,
+    HEADERS,
+    MEMORY,
+)
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,35 @@ class Directory:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Any number of texts of one form, also none; each time the option is given it adds one.
+
+    `separator` is a pattern at which one text, such as an environment variable, is several.
+    """
+
+    form: str
+    allowed: str
+    metavar: str
+    separator: str
+
+    def read(self, given: object) -> tuple[str, ...]:
+        if isinstance(given, str):
+            given = re.split(self.separator, given) if given not in ("", "none") else ()
+        if isinstance(given, (list, tuple)) and all(isinstance(part, str) for part in given):
+            parts = tuple(part.strip(" ") for part in given)
+            if all(re.fullmatch(self.form, part) for part in parts):
+                return parts
+        raise ValueError(self.allowed)
+
+    def show(self, value: tuple[str, ...]) -> str:
+        return ",".join(value) or "none"
+
+    def schema(self) -> Schema:
+        text = {"type": "string", "pattern": f"^({self.form}|none)?$"}
+        return {"anyOf": [text, {"type": "array", "items": text}]}
+
+
+@dataclass(frozen=True)
 class Addresses:
     """One address or several; what an address looks like is the business of `potstill.net.address`."""
 

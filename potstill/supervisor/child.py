@@ -14,7 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from potstill.assemble import ApplicationLoadError, ApplicationNameError, engine_options, failed, load
+from potstill.assemble import (
+    ApplicationLoadError,
+    ApplicationNameError,
+    SitesError,
+    application_of,
+    engine_options,
+    failed,
+)
 from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.settings import Settings
@@ -54,7 +61,7 @@ def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
     faulthandler.enable(STANDARD_ERROR)
     try:
         worker = prepare(assignment)
-    except ApplicationNameError as error:
+    except (ApplicationNameError, SitesError) as error:
         channel.report(Failed(Fault.NAME, str(error)))
         return None
     except (ApplicationLoadError, WarmupError, IdentityError) as error:
@@ -76,7 +83,7 @@ def prepare(assignment: Assignment) -> Worker:
     set_title(settings.proc_name, f"worker {number}")
     forget_logging()
     hooks.call(settings.post_fork, number)
-    application = assignment.application or load(settings.app)
+    application = assignment.application or application_of(settings)
     set_up_logging(settings.log_level, of_many=True)
     options = engine_options(settings)
     try:

@@ -340,7 +340,7 @@ class Supervisor:
         if not self._announced:
             self._announced = True
             urls = [listener.url for listener in self._listeners]
-            tell(start_line(self._settings.app, urls, self._settings.threads, self._wanted))
+            tell(start_line(self._settings.served, urls, self._settings.threads, self._wanted))
             if self._parts.application is not None:
                 self._tell_shared_memory()
             self._notifier.ready(self._summary())
@@ -354,7 +354,7 @@ class Supervisor:
             self._notifier.ready(self._summary())
 
     def _summary(self) -> str:
-        return f"{self._wanted} worker{'' if self._wanted == 1 else 's'} serving {self._settings.app}"
+        return f"{self._wanted} worker{'' if self._wanted == 1 else 's'} serving {self._settings.served}"
 
     def _tell_shared_memory(self) -> None:
         from potstill.supervisor.preload import memory_line

@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from potstill.assemble import load
+from potstill.assemble import application_of
+from potstill.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -29,13 +30,13 @@ logger = logging.getLogger("potstill")
 WHAT_TO_DO = "open it in a post_fork hook instead, or with the first request"
 
 
-def preload(name: str, ours: Iterable[int]) -> WSGIApplication:
+def preload(settings: Settings, ours: Iterable[int]) -> WSGIApplication:
     """The application, ready to be forked. `ours` are the sockets that the server itself has open.
 
-    Raises what `potstill.assemble.load` raises.
+    Raises what `potstill.assemble.application_of` raises.
     """
     before = set(open_sockets())
-    application = load(name)
+    application = application_of(settings)
     known = before.union(ours)
     for line in leftovers(known):
         logger.warning("preload: %s; %s", line, WHAT_TO_DO)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from potstill.assemble import engine_options, load, manner_of
+from potstill.assemble import application_of, engine_options, manner_of
 from potstill.net.activation import SCHEME, activated
 from potstill.net.bind import Listener, open_listeners
 from potstill.settings import BY_FIELD, Settings
@@ -73,7 +73,7 @@ def serve_alone(settings: Settings, listeners: list[Listener], leaving: Leaving)
     """One process without a supervisor."""
     set_title(settings.proc_name, "")
     notifier = Notifier(os.environ, os.getpid())
-    application = load(settings.app)
+    application = application_of(settings)
     set_up_logging(settings.log_level)
     options = engine_options(settings)
     for line in warm_up(application, settings.warmup, listeners[0].socket, options):
@@ -82,8 +82,8 @@ def serve_alone(settings: Settings, listeners: list[Listener], leaving: Leaving)
     urls = [listener.url for listener in listeners]
     worker = make_worker(application, listeners, options, patience)
     worker.start(signals=(*STOP_SIGNALS, *TELLING_SIGNALS))
-    tell(start_line(settings.app, urls, settings.threads))
-    notifier.ready(f"serving {settings.app}")
+    tell(start_line(settings.served, urls, settings.threads))
+    notifier.ready(f"serving {settings.served}")
     return worker.serve(afterwards=leaving.now)
 
 
@@ -101,7 +101,7 @@ def supervise(
     if settings.preload:
         from potstill.supervisor.preload import preload
 
-        application = preload(settings.app, (listener.socket.fileno() for listener in listeners))
+        application = preload(settings, (listener.socket.fileno() for listener in listeners))
     parts = Parts(settings, listeners, reconfigure, logical_directory(), application, inheritance)
     outcome = Supervisor(parts).run()
     return work(outcome, leaving) if isinstance(outcome, Assignment) else outcome

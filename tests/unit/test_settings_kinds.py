@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from potstill.settings.kinds import Addresses, Choice, Directory, Duration, Kind, Size, Text, Whole
+from potstill.settings.kinds import Addresses, Choice, Directory, Duration, Kind, Several, Size, Text, Whole
 from tests.support.properties import PATIENTLY
 
+ROUTES = Several(r"/[^=]*=[^\x00-\x1f]+", "PATH=APP", "PATH=APP", r",(?=\s*/)")
 WHOLE = Whole(1, 4096)
 AUTO = Whole(1, 4096, {"auto": None})
 SIZE = Size(1, 1 << 40)
@@ -42,6 +43,12 @@ READ: list[tuple[Kind, object, object]] = [
     (LEVEL, "INFO", "info"),
     (Text(), "", ""),
     (Text(), " two words ", "two words"),
+    (ROUTES, "/a=b", ("/a=b",)),
+    (ROUTES, "/a=f(1, 2),/b=c", ("/a=f(1, 2)", "/b=c")),
+    (ROUTES, ["/a=b", "/b=/c,/d"], ("/a=b", "/b=/c,/d")),
+    (ROUTES, "", ()),
+    (ROUTES, "none", ()),
+    (ROUTES, (), ()),
     (Addresses(), "127.0.0.1:80", ("127.0.0.1:80",)),
     (Addresses(), ":80, unix:/run/x", (":80", "unix:/run/x")),
     (Addresses(), ["unix:/a,b"], ("unix:/a,b",)),
@@ -80,6 +87,11 @@ REFUSED: list[tuple[Kind, object, str]] = [
     (Text(), "two\r\nlines", "on one line"),
     (Text(), "naïve", "ASCII"),
     (Text(), 3, "text"),
+    (ROUTES, "a=b", "PATH=APP"),
+    (ROUTES, "/a", "PATH=APP"),
+    (ROUTES, "/a=", "PATH=APP"),
+    (ROUTES, ["/a=b", 5], "PATH=APP"),
+    (ROUTES, "/a=b\n", "PATH=APP"),
     (Addresses(), "", "one or more addresses"),
     (Addresses(), [], "one or more addresses"),
     (Addresses(), [":80", 80], "one or more addresses"),
@@ -104,6 +116,8 @@ SHOWN: list[tuple[Kind, object, str]] = [
     (TIME, 86400.0, "24h"),
     (Duration(0.0), 0.0, "0s"),
     (Text(), "", "none"),
+    (ROUTES, ("/a=b", "/c=d"), "/a=b,/c=d"),
+    (ROUTES, (), "none"),
     (Addresses(), (":80", ":81"), ":80,:81"),
     (Directory(), None, "the system's"),
 ]

@@ -245,7 +245,7 @@ def read_sites(section: Section) -> list[str]:
     return [site["host"] for site in section.value]
 
 
-SITES = TableReader(read_sites, {"type": "array"})
+SITES = TableReader(read_sites, lambda: {"type": "array"})
 
 
 @pytest.mark.parametrize(("name", "root"), [("potstill.toml", ""), ("pyproject.toml", "tool.potstill.")])

@@ -55,7 +55,7 @@ def reads(option: Option, value: Any) -> bool:
 def test_unknown_names_are_not() -> None:
     """But a table that somebody owns is."""
     assert not VALIDATOR.is_valid({"thread": 1})
-    site = TableReader(lambda section: None, {"type": "array"})
+    site = TableReader(lambda section: None, lambda: {"type": "array"})
     extended = Draft7Validator(json_schema({"site": site}))
     assert extended.is_valid({"site": []})
     assert not extended.is_valid({"site": 3})

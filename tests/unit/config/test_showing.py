@@ -23,7 +23,7 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configurat
     monkeypatch.chdir(tmp_path)
     Path("potstill.toml").write_text('bind = [":80", "unix:/run/x"]\n[site]\n', encoding="utf-8")
     environ = {"POTSTILL_LIMIT_REQUEST_BODY": "10MiB", "POTSTILL_SERVER_HEADER": ""}
-    reader = TableReader(lambda section: section.value, {})
+    reader = TableReader(lambda section: section.value, dict)
     return configure(environ, {"threads": "2"}, tables={"site": reader})
 
 

@@ -66,9 +66,9 @@ def test_a_file_that_is_named_from_the_root() -> None:
         by_path("/srv/shop/wsgi.py:app")
 
 
-def test_what_is_mounted_elsewhere_is_for_a_dispatcher() -> None:
-    """Potstill serves one application."""
-    with pytest.raises(Instead, match="dispatcher"):
+def test_what_is_mounted_elsewhere_has_its_own_option() -> None:
+    """Named by its module, which the old configuration may not say."""
+    with pytest.raises(Instead, match=r"mount = "):
         by_path("/shop=shop:app")
 
 

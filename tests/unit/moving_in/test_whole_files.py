@@ -49,7 +49,6 @@ FALLING_BACK = {
     "proc_name",
     "reuse_port",
     "socket_mode",
-    "static",
     "umask",
     "user",
     "when_ready",

@@ -11,7 +11,7 @@ Two kinds of failure are kept apart, because different people have to act:
 - ApplicationLoadError: the name is right and the code behind it raised. The text is its traceback, without
   our frames.
 
-When wrappers around the application come, they are one list here, outermost first.
+`sites.py` makes one application of many, for routes and sites; it is loaded only where there are some.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import os
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -36,9 +36,18 @@ from potstill.settings import Settings, max_connections_auto
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+
 USUAL_NAMES = ("application", "app")
 # How many names an error lists before it says how many more there are.
 NAMES_SHOWN = 12
+
+
+class SitesError(ValueError):
+    """All that is wrong with sites and routes, a sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class ApplicationNameError(Exception):
@@ -113,6 +122,19 @@ def look_here() -> None:
     directory = os.getcwd()
     if directory not in sys.path:
         sys.path.insert(0, directory)
+
+
+def application_of(settings: Settings, given: WSGIApplication | None = None) -> WSGIApplication:
+    """What the settings amount to: one application, or the routes and rules around it.
+
+    `given` is the application itself, for a program that has it, in place of the name in `settings.app`.
+    Raises SitesError for routes and rules that are wrong, ApplicationNameError and ApplicationLoadError.
+    """
+    if settings.sites or settings.has_routes or settings.allow or settings.deny:
+        from potstill.assemble.sites import assemble
+
+        return assemble(settings, settings.sites, given)
+    return load(settings.app) if given is None else given
 
 
 def load(name: str) -> WSGIApplication:
