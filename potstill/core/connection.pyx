@@ -99,8 +99,8 @@ cdef class Connection:
             runner.hear()
         runner.exchange = exchange
         exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
-        runner.exchange = None
-        exchange.pending = None
+        add(&workspace.counters.exchanges, 1)
+        runner.exchange = exchange.pending = None
         if self.intake is not None:
             self._end_live(exchange)
         self._drop_exchange()
@@ -173,7 +173,8 @@ cdef class Connection:
     cdef void _drop_exchange(self) noexcept:
         cdef Facilities facilities = self.facilities
         if self.exchange is not None:
-            self.exchange.environ = None       # an application that kept start_response must not keep the request
+            # An application that kept start_response must not keep the request, nor the request the application.
+            self.exchange.environ = self.exchange.callbacks = None
         self.exchange = None
         self.body = None
         self.intake = None
@@ -480,6 +481,7 @@ cdef class Connection:
         self._drop_exchange()
         self.keep = False
         if self.transport.queued:
+            self.phase_octets, self.phase_since_ns = self.transport.sent, workspace.read_clock()
             return PHASE_WRITE
         self.transport.shut_sending()
         self.phase_octets = 0
