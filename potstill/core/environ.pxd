@@ -7,7 +7,8 @@ cdef enum:
 
 cdef class EnvironBuilder:
     cdef dict base                     # what every request of this listener has in common
-    cdef list spares                   # copies of it that are ready for a request, with their facilities
+    cdef object spare                  # the first of the Facilities that are ready for a request, or None
+    cdef int spares                    # how many there are
     cdef list _keys                    # known field number → "HTTP_…", or None for those that are not passed on
     cdef list _values                  # known field number → the value seen last, to be shared by the next request
     cdef dict _methods                 # bytes → str of the usual methods

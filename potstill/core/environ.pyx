@@ -108,7 +108,6 @@ cdef class EnvironBuilder:
         for key in spare:
             del base[key]
         self.base = base
-        self.spares = []
         self._methods = {name.encode(): name for name in
                          ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")}
         self._keys = [("HTTP_" + name.upper().replace("-", "_")) for name in KNOWN_FIELDS]

@@ -13,6 +13,7 @@ cdef class Facilities:
     cdef dict base                     # what the environ of a request begins with; it holds the methods below
     cdef Exchange exchange             # the request that they are about, or None
     cdef Runner runner                 # … and who runs it
+    cdef object next                   # behind it in the builder's chain of spares
     cdef bint used_up                  # something outlives the request: not to be used for another
     cdef (PyObject *)[METHODS] _methods # borrowed from `base`
     cdef Py_ssize_t[METHODS] _counts   # their references when nobody but `base` has any

@@ -181,8 +181,12 @@ cdef Facilities facilities_take(EnvironBuilder builder):
     """Some that nobody uses, or new ones."""
     cdef Facilities made
     cdef int i = 0
-    if builder.spares:
-        return <Facilities>builder.spares.pop()
+    if builder.spare is not None:
+        made = <Facilities>builder.spare
+        builder.spare = made.next
+        made.next = None
+        builder.spares -= 1
+        return made
     made = Facilities.__new__(Facilities)
     made.base = <dict>PyDict_Copy(builder.base)
     entries = {
@@ -209,10 +213,12 @@ cdef void facilities_give(EnvironBuilder builder, Facilities facilities) noexcep
     """Its request has ended, and the environ is gone unless the application has kept it."""
     facilities.exchange = None
     facilities.runner = None
-    if facilities.used_up or facilities._kept() or len(builder.spares) >= SPARES_MAX:
+    if facilities.used_up or facilities._kept() or builder.spares >= SPARES_MAX:
         facilities.base.clear()        # it refers back
     else:
-        builder.spares.append(facilities)
+        facilities.next = builder.spare
+        builder.spare = facilities
+        builder.spares += 1
 
 
 cdef int _put_fields(Workspace workspace, object fields) except -1:
