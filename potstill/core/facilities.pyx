@@ -224,7 +224,7 @@ cdef void facilities_give(EnvironBuilder builder, Facilities facilities) noexcep
 cdef int _put_fields(Workspace workspace, object fields) except -1:
     """Render (name, value) pairs under the rules of start_response."""
     cdef answer_t unused
-    unused.code = 200
+    unused.code = 103                  # neither an interim answer nor a trailer section tells a length
     unused.declared = -1
     unused.has_date = unused.has_server = unused.close = False
     for name, value in fields:

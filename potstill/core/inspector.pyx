@@ -140,8 +140,12 @@ cdef class Inspector:
 
 
 cdef long long _ns(object deadline) noexcept:
-    """Seconds, as the application may have set them; what is no number never passes."""
+    """Seconds, as the application may have set them; what is no number (nan is none) never passes."""
+    cdef double seconds
     try:
-        return <long long>min(float(deadline) * 1e9, 9e18)
-    except (TypeError, ValueError, OverflowError):
+        seconds = float(deadline)
+    except Exception:
         return 9_223_372_036_854_775_807
+    if not seconds < 9e9:
+        return 9_223_372_036_854_775_807
+    return <long long>(max(seconds, 0.0) * 1e9)

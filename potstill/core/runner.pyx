@@ -39,12 +39,15 @@ cdef class Runner:
             slot.registered = False
 
     def move_to(self, int number):
-        """Count elsewhere: another thread takes over the slot, and the watch must not take this one for it."""
+        """Count elsewhere: another thread takes over the slot, and the watch must not take this one for it.
+
+        That the slot is at work stays: the watch must not fall asleep before the other has begun, nor where there is
+        no other and this one comes back.
+        """
         cdef Stats stats = self.workspace.stats
         store(&stats.slot(number).thread_id, load(&self.workspace.counters.thread_id))
         store(&stats.slot(number).application_since_ns, load(&self.workspace.counters.application_since_ns))
         store(&self.workspace.counters.application_since_ns, 0)
-        store(&self.workspace.counters.working_since_ns, 0)
         store(&self.workspace.counters.corked_fd, 0)
         self.workspace.counters = stats.slot(number)
         self.number = number
