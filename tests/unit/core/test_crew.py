@@ -225,7 +225,7 @@ def test_the_seat_of_a_lost_runner_goes_to_another(log: Log) -> None:
             running.wait(lambda now: now.lost == 1)
             assert running.ask() == b"hello\n"
             assert (running.now.handed_over, running.now.in_application) == (0, 1)
-            assert len(threads_of(running)) == threads + 1
+            wait_until(lambda: len(threads_of(running)) == threads + 1)
             log.wait_for("not back within --interrupt-grace", "GET /stay", "stuck.stay()")
             stuck.free()
             running.wait(lambda now: now.in_application == 0)
