@@ -108,8 +108,7 @@ cdef class Connection:
         self.keep = exchange.keep_alive and not exchange.cut
         self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
         if self.transport.queued:
-            self.phase_octets = self.transport.sent
-            self.phase_since_ns = workspace.read_clock()
+            self.phase_octets, self.phase_since_ns = self.transport.sent, workspace.read_clock()
         try:
             self._go(self._settle(workspace))
         except BaseException as error:
@@ -173,8 +172,7 @@ cdef class Connection:
     cdef void _drop_exchange(self) noexcept:
         cdef Facilities facilities = self.facilities
         if self.exchange is not None:
-            # An application that kept start_response must not keep the request, nor the request the application.
-            self.exchange.environ = self.exchange.callbacks = None
+            self.exchange.environ = self.exchange.callbacks = None     # who keeps start_response keeps no more than that
         self.exchange = None
         self.body = None
         self.intake = None

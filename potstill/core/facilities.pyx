@@ -157,7 +157,7 @@ cdef class Facilities:
             for name, _ in fields:
                 if name.lower() in NO_TRAILERS:
                     raise ValueError(f"{name!r} must not be a trailer (RFC 9110 section 6.5.1)")
-            _put_fields(workspace, 200, fields)
+            _put_fields(workspace, 103, fields)
             rendered = <bytes>workspace.output[begin:workspace.output_size]
         finally:
             workspace.output_size = begin
@@ -231,7 +231,7 @@ cdef void facilities_give(EnvironBuilder builder, Facilities facilities) noexcep
 cdef int _put_fields(Workspace workspace, int code, list fields) except -1:
     """Render (name, value) pairs under the rules of start_response for a status."""
     cdef answer_t unused
-    unused.code = code
+    unused.code = code                 # an interim answer tells no length
     unused.declared = -1
     unused.has_date = unused.has_server = unused.close = False
     for name, value in fields:

@@ -330,10 +330,8 @@ cdef class Exchange:
         cdef long long enough = self.options.spool_max // 2
         cdef Transport transport = self.transport
         cdef long long begun = self.workspace.read_clock()
-        cdef long long sent_before = transport.sent
-        cdef long long sent = transport.sent
-        cdef long long progress = begun
-        cdef long long now
+        cdef long long sent_before = transport.sent, sent = transport.sent
+        cdef long long progress = begun, now
         cdef int fd = transport.fd
         while transport.held > self.options.memory_max // 2 and transport.spooled >= enough \
                 and not transport.lost and not self.over:

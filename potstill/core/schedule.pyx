@@ -178,6 +178,8 @@ cdef void schedule_wait(schedule_t *schedule, runner_t *me) noexcept nogil:
             pthread_cond_wait(&schedule.work, &schedule.lock)
         if schedule.tokens > 0:
             schedule.tokens -= 1
+        # What it takes now has waited since others last looked at the clock, perhaps blocked ever since.
+        schedule.now_ns = schedule_clock(schedule)
     pthread_mutex_unlock(&schedule.lock)
 
 
