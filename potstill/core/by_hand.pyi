@@ -26,6 +26,19 @@ class ScheduleFace:
     def wait(self, runner: int) -> None:
         """Do what `next` said: block in the poller, or be parked."""
 
+    def detach(self, runner: int) -> None:
+        """The thread, which has a slot in hand, leaves its place: it ends with that slot."""
+
+    def attach(self) -> None:
+        """Another thread is about to take that place."""
+
+    def give_back(self, runner: int) -> None:
+        """No other came: the thread stays, without a seat. -1: nobody does."""
+
+    def ask_inspection(self) -> None: ...
+    def await_inspection(self) -> bool:
+        """Block until an inspection was asked for; False when the schedule has ended."""
+
     def drain(self) -> int:
         """Send idle connections to their end; how many there were."""
 

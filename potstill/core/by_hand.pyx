@@ -4,6 +4,9 @@
 What its threads do in the engine by luck and by the clock, a test does here in an order of its own.
 """
 
+from potstill.core.departure cimport (
+    schedule_ask_inspection, schedule_attach, schedule_await_inspection, schedule_detach, schedule_return,
+)
 from potstill.core.schedule cimport (
     THEN_WAIT, runner_t, schedule_admit, schedule_advance, schedule_clock, schedule_close, schedule_drain, schedule_end,
     schedule_enter, schedule_next, schedule_note, schedule_open, schedule_t, schedule_wait,
@@ -54,6 +57,23 @@ cdef class ScheduleFace:
         cdef runner_t *me = &self.runners[runner]
         with nogil:
             schedule_wait(&self.schedule, me)
+
+    def detach(self, int runner):
+        schedule_detach(&self.schedule, &self.runners[runner])
+
+    def attach(self):
+        schedule_attach(&self.schedule)
+
+    def give_back(self, int runner):
+        schedule_return(&self.schedule, NULL if runner < 0 else &self.runners[runner])
+
+    def ask_inspection(self):
+        schedule_ask_inspection(&self.schedule)
+
+    def await_inspection(self):
+        with nogil:
+            go_on = schedule_await_inspection(&self.schedule)
+        return go_on
 
     def drain(self):
         return schedule_drain(&self.schedule)

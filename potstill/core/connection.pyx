@@ -99,8 +99,8 @@ cdef class Connection:
             runner.hear()
         runner.exchange = exchange
         exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
-        runner.exchange = None
-        exchange.pending = None
+        add(&workspace.counters.exchanges, 1)
+        runner.exchange = exchange.pending = None
         if self.intake is not None:
             self._end_live(exchange)
         self._drop_exchange()
@@ -108,8 +108,7 @@ cdef class Connection:
         self.keep = exchange.keep_alive and not exchange.cut
         self.abort = exchange.cut and exchange.framing == FRAMED_CLOSE
         if self.transport.queued:
-            self.phase_octets = self.transport.sent
-            self.phase_since_ns = workspace.read_clock()
+            self.phase_octets, self.phase_since_ns = self.transport.sent, workspace.read_clock()
         try:
             self._go(self._settle(workspace))
         except BaseException as error:
@@ -173,7 +172,7 @@ cdef class Connection:
     cdef void _drop_exchange(self) noexcept:
         cdef Facilities facilities = self.facilities
         if self.exchange is not None:
-            self.exchange.environ = None       # an application that kept start_response must not keep the request
+            self.exchange.environ = self.exchange.callbacks = None     # who keeps start_response keeps no more than that
         self.exchange = None
         self.body = None
         self.intake = None
@@ -480,6 +479,7 @@ cdef class Connection:
         self._drop_exchange()
         self.keep = False
         if self.transport.queued:
+            self.phase_octets, self.phase_since_ns = self.transport.sent, workspace.read_clock()
             return PHASE_WRITE
         self.transport.shut_sending()
         self.phase_octets = 0

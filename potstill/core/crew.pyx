@@ -13,6 +13,7 @@ cimport cython
 
 from potstill.core.departure cimport schedule_attach, schedule_detach, schedule_return
 from potstill.core.schedule cimport schedule_clock
+from potstill.core.stats cimport store
 from potstill.core.workspace cimport Workspace
 
 import threading
@@ -88,6 +89,7 @@ cdef class Crew:
         except (RuntimeError, MemoryError) as error:
             self._complain(str(error))
             if lost:
+                store(&self.stats.slot(number).working_since_ns, 0)
                 schedule_return(self.schedule, NULL)
                 return False
             schedule_return(self.schedule, &runner.me)

@@ -384,7 +384,6 @@ cdef class Engine:
         connection.run(workspace, runner, slot.queued_ns)
         slot.heard = False
         store(&workspace.counters.application_since_ns, 0)
-        add(&workspace.counters.exchanges, 1)
 
     cdef void _conclude(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
         cdef int verdict = connection.verdict

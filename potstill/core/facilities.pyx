@@ -85,6 +85,7 @@ cdef class Facilities:
         if not self.runner.detached and not self.runner.crew.detach(self.runner):
             return False
         exchange.environ["potstill.deadline"] = None
+        exchange.unwatched = True
         return True
 
     def take_socket(self):
@@ -93,8 +94,10 @@ cdef class Facilities:
         cdef Pending pending = exchange.pending
         if exchange.taken is not None:
             raise RuntimeError("the connection was taken over already")
-        if exchange.head_sent:
+        if exchange.head_sent or exchange.over:
             raise RuntimeError("the connection cannot be taken over: its answer has begun")
+        if exchange.body_open:
+            raise RuntimeError("the connection cannot be taken over: its request has a body that was not read")
         if exchange.transport.queued:
             exchange.transport.flush()
         taken = socket.socket(fileno=os.dup(exchange.transport.fd))
@@ -115,12 +118,14 @@ cdef class Facilities:
         """
         cdef Exchange exchange = self._current("early_hints()")
         cdef Workspace workspace = exchange.workspace
+        exchange._check_caller("early_hints()")
+        fields = list(fields)
         cdef Py_ssize_t begin = workspace.output_size      # start_response may have been called
         if exchange.head_sent or exchange.minor < 1 or exchange.over:
             return
         try:
             workspace.put(PyBytes_AS_STRING(EARLY_HINTS), PyBytes_GET_SIZE(EARLY_HINTS))
-            _put_fields(workspace, fields)
+            _put_fields(workspace, 103, fields)
             workspace.put(b"\r\n", 2)
             exchange.transport.send(workspace.output + begin, workspace.output_size - begin)
         finally:
@@ -145,12 +150,14 @@ cdef class Facilities:
         """
         cdef Exchange exchange = self._current("send_trailers()")
         cdef Workspace workspace = exchange.workspace
+        exchange._check_caller("send_trailers()")
+        fields = list(fields)
         cdef Py_ssize_t begin = workspace.output_size
         try:
             for name, _ in fields:
                 if name.lower() in NO_TRAILERS:
                     raise ValueError(f"{name!r} must not be a trailer (RFC 9110 section 6.5.1)")
-            _put_fields(workspace, fields)
+            _put_fields(workspace, 103, fields)
             rendered = <bytes>workspace.output[begin:workspace.output_size]
         finally:
             workspace.output_size = begin
@@ -221,10 +228,10 @@ cdef void facilities_give(EnvironBuilder builder, Facilities facilities) noexcep
         builder.spares += 1
 
 
-cdef int _put_fields(Workspace workspace, object fields) except -1:
-    """Render (name, value) pairs under the rules of start_response."""
+cdef int _put_fields(Workspace workspace, int code, list fields) except -1:
+    """Render (name, value) pairs under the rules of start_response for a status."""
     cdef answer_t unused
-    unused.code = 200
+    unused.code = code                 # an interim answer tells no length
     unused.declared = -1
     unused.has_date = unused.has_server = unused.close = False
     for name, value in fields:

@@ -29,7 +29,9 @@ class HandedSocket:
         self._ahead = b""
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Up to `size` bytes; b"" at the end of the stream. Raises OSError as socket.recv does."""
+        """Up to `size` bytes; b"" at the end of the stream. Raises OSError and ValueError as socket.recv does."""
+        if size < 0:
+            raise ValueError(f"recv() was asked for {size} bytes")
         taken = self._taken()
         if not self._ahead:
             return taken.recv(size, flags)
@@ -39,8 +41,10 @@ class HandedSocket:
         return found
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0) -> int:
-        """Bytes put into `buffer`; `size` 0 is all of its room."""
+        """Bytes put into `buffer`; `size` 0 is all of its room. Raises ValueError for more than that."""
         view = memoryview(buffer).cast("B")
+        if not 0 <= size <= len(view):
+            raise ValueError(f"recv_into() was asked for {size} bytes, into a buffer of {len(view)}")
         wanted = size or len(view)
         taken = self._taken()
         if not self._ahead:

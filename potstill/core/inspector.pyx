@@ -151,10 +151,12 @@ cdef str _harmless(str text):
 
 
 cdef long long _ns(object deadline) noexcept:
-    """Seconds, as the application may have set them; none, and what is no number, never passes."""
+    """Seconds, as the application may have set them; none, and what is no number (NaN is none), never passes."""
+    cdef double seconds
     try:
-        if 0 <= (found := float(deadline)) < 9e9:          # NaN is neither
-            return <long long>(found * 1e9)
-        return 0 if found < 0 else 9_223_372_036_854_775_807
-    except (TypeError, ValueError, OverflowError):
+        seconds = float(deadline)
+    except Exception:
         return 9_223_372_036_854_775_807
+    if not seconds < 9e9:
+        return 9_223_372_036_854_775_807
+    return <long long>(max(seconds, 0.0) * 1e9)

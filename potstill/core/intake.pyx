@@ -180,6 +180,8 @@ cdef class Intake:
             memcpy(into, PyBytes_AS_STRING(self.ahead), count)
             self.ahead = self.ahead[count:]
             return count
+        if self.exchange.head_sent:
+            self.expects = False       # it would stand in the middle of the answer
         self.send_continue()
         begun = workspace.read_clock()
         while True:

@@ -6,7 +6,7 @@ import re
 import time
 
 # `t=` and a Unix time in seconds, milliseconds or microseconds: Heroku and nginx send such.
-_START = re.compile(r"(?:t=)?(\d{9,20}(?:\.\d{1,9})?)")
+_START = re.compile(r"(?:t=)?(\d{9,20}(?:\.\d{1,9})?)", re.ASCII)
 # No clock is right before 2001 or after 2286: the size of the number tells its unit.
 _UNITS = ((1e15, 1e6), (1e12, 1e3), (1e9, 1.0))
 

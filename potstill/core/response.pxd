@@ -54,6 +54,7 @@ cdef class Exchange:
     cdef bint head_sent
     cdef int framing                   # FRAMED_*
     cdef long long body_sent           # octets of the body handed to the transport
+    cdef bint unwatched                # no watch looks after it: none of its blocks is held back
     cdef long long pushed_ns           # when a block was last sent without waiting for the next
     cdef bint overrun                  # more came than Content-Length allows
     cdef bint cut                      # the answer is unfinished: the connection must end uncleanly
@@ -63,6 +64,8 @@ cdef class Exchange:
     cdef bint departed                 # the client's leaving was told
     cdef long long interrupted_ns
     cdef long long report_ns           # the age at which it is reported next
+    cdef bint complete                   # all of it has been handed to the transport
+    cdef bint closing                    # close() of what the application returned is running
 
     cdef int _check_caller(self, str what) except -1
     cdef void respond(self, object application, Workspace workspace) noexcept

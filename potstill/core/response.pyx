@@ -148,6 +148,8 @@ cdef class Exchange:
         except BaseException:
             self.cut = True            # the report itself failed; there is nobody left to tell
         self.transport.more = False    # what failed on the way may have left it
+        if self.options.in_child:
+            leave_child(None)
         self.workspace = None
         if self.interruption is not None:
             PyThreadState_SetAsyncExc(self.thread, NULL)       # it must not arrive in the next request
@@ -156,7 +158,7 @@ cdef class Exchange:
         try:
             result = application(self.environ, self)
         except StopIteration:
-            if self.taken is None:
+            if self.taken is None or self.options.in_child:
                 raise
             return 0                   # how the users of gunicorn.socket say that all is done
         if self.options.in_child:
@@ -208,25 +210,24 @@ cdef class Exchange:
         the next, so that small blocks share packets; the watch pushes it when the next does not come soon.
         """
         cdef Transport transport = self.transport
+        cdef bint corked = False
         cdef long long now
         for chunk in result:
             now = clock_ns()
-            transport.more = now - self.pushed_ns < TOGETHER_NS
-            if not transport.more:
+            corked = now - self.pushed_ns < TOGETHER_NS and not self.unwatched
+            if not corked:
                 self.pushed_ns = now
+            transport.more = corked
             self._send_body(chunk, total)
-            if transport.more:
+            if corked:
+                transport.more = False # write() goes out at once
                 store(&self.workspace.counters.corked_fd, transport.fd + 1)
             if self.transport.lost or self.overrun or self.over:
                 break
             if self.head_sent and self.framing == FRAMED_NONE:
                 break                  # HEAD, 204, 304: what would follow goes nowhere
-        if transport.more:
-            transport.more = False
-            if not take(&self.workspace.counters.corked_fd):
-                return 0
-            if self.framing == FRAMED_LENGTH:  # nothing follows that would push it: no last chunk, no close
-                transport.push()
+        if corked and take(&self.workspace.counters.corked_fd) and self.framing == FRAMED_LENGTH:
+            transport.push()           # nothing follows that would: no last chunk, no close
         return 0
 
     cdef bint _send_file(self, FileWrapper wrapper) except -1:
@@ -329,10 +330,8 @@ cdef class Exchange:
         cdef long long enough = self.options.spool_max // 2
         cdef Transport transport = self.transport
         cdef long long begun = self.workspace.read_clock()
-        cdef long long sent_before = transport.sent
-        cdef long long sent = transport.sent
-        cdef long long progress = begun
-        cdef long long now
+        cdef long long sent_before = transport.sent, sent = transport.sent
+        cdef long long progress = begun, now
         cdef int fd = transport.fd
         while transport.held > self.options.memory_max // 2 and transport.spooled >= enough \
                 and not transport.lost and not self.over:
@@ -397,18 +396,21 @@ cdef class Exchange:
     # The end
 
     cdef int _finish(self) except -1:
+        if self.options.in_child:
+            leave_child(None)
+        if self.over:
+            return 0
         if not self.started:
             raise AssertionError("the application returned without calling start_response")
         if not self.head_sent:
             self._begin(0)
-        if self.over:
-            return 0
         if self.framing == FRAMED_CHUNKED:
             self.workspace.put(b"0\r\n", 3)
             if self.last_fields is not None:
                 self.workspace.put(PyBytes_AS_STRING(self.last_fields), PyBytes_GET_SIZE(self.last_fields))
             self.workspace.put(b"\r\n", 2)
         self._flush_output()
+        self.complete = True
         if self.framing != FRAMED_LENGTH or self.transport.lost:
             return 0
         if self.overrun:
@@ -421,6 +423,10 @@ cdef class Exchange:
         return 0
 
     cdef void _close_result(self, object result) noexcept:
+        """Whatever happened, close() runs, and to its end (PEP 3333)."""
+        self.closing = True
+        if self.interruption is not None:
+            PyThreadState_SetAsyncExc(self.thread, NULL)
         try:
             close = getattr(result, "close", None)
             if close is not None:

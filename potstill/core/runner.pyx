@@ -9,7 +9,8 @@ cimport cython
 
 from potstill.core.poll cimport poll_add, poll_remove
 from potstill.core.slots cimport slot_t, slot_token
-from potstill.core.stats cimport Stats, load, store
+from potstill.core.stats cimport Stats, load, store, take
+from potstill.core.transport cimport transport_push
 
 
 @cython.final
@@ -39,12 +40,18 @@ cdef class Runner:
             slot.registered = False
 
     def move_to(self, int number):
-        """Count elsewhere: another thread takes over the slot, and the watch must not take this one for it."""
+        """Count elsewhere: another thread takes over the slot, and the watch must not take this one for it.
+
+        That the slot is at work stays: the watch must not fall asleep before the other has begun, nor where there is
+        no other and this one comes back.
+        """
         cdef Stats stats = self.workspace.stats
+        cdef long long fd
         store(&stats.slot(number).thread_id, load(&self.workspace.counters.thread_id))
         store(&stats.slot(number).application_since_ns, load(&self.workspace.counters.application_since_ns))
         store(&self.workspace.counters.application_since_ns, 0)
-        store(&self.workspace.counters.working_since_ns, 0)
-        store(&self.workspace.counters.corked_fd, 0)
+        fd = take(&self.workspace.counters.corked_fd)
+        if fd:
+            transport_push(<int>fd - 1)        # the watch will not
         self.workspace.counters = stats.slot(number)
         self.number = number

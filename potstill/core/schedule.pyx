@@ -48,6 +48,7 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_cond_destroy(pthread_cond_t *cond)
 
 
+cdef long long SPENT_MAX_NS = 50_000_000          # one turn is charged to its queue with so much at the most
 cdef long long LOOK_AROUND_NS = 1_000_000         # the poller is asked at least so often, however much is ready
 
 cdef long long NEVER = 0x7FFFFFFFFFFFFFFF
@@ -177,6 +178,8 @@ cdef void schedule_wait(schedule_t *schedule, runner_t *me) noexcept nogil:
             pthread_cond_wait(&schedule.work, &schedule.lock)
         if schedule.tokens > 0:
             schedule.tokens -= 1
+        # What it takes now has waited since others last looked at the clock, perhaps blocked ever since.
+        schedule.now_ns = schedule_clock(schedule)
     pthread_mutex_unlock(&schedule.lock)
 
 
@@ -223,7 +226,8 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
     me.slot = NULL
     if me.now_ns > schedule.now_ns:
         schedule.now_ns = me.now_ns
-    me.line.spent_ns[me.pace] += me.spent_ns
+    # A long one has mostly waited, and others ran meanwhile.
+    me.line.spent_ns[me.pace] += min(me.spent_ns, SPENT_MAX_NS)
     again = slot.again
     slot.again = 0
     if me.then == THEN_END:
@@ -246,6 +250,8 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         slot.notes = (again & ~<unsigned int>NOTE_EXPIRED) | NOTE_RESUME
         _push(schedule, &schedule.ready, slot)
         return
+    if me.list != slot.list:
+        again &= ~<unsigned int>NOTE_EXPIRED       # it was another deadline's
     _arm(schedule, slot, me.list)
     if again & me.relevant:
         slot.notes = again

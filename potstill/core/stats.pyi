@@ -70,6 +70,11 @@ class Stats:
     def refused(self) -> dict[str, int]:
         """How many requests were refused, by the slug of the rule; rules never broken are left out."""
 
+    def queue_times(self) -> list[tuple[float, int]]:
+        """(seconds, how many requests waited less than that and no less than the one before), in ascending
+        order, without empty ones.
+        """
+
     def in_application(self) -> int:
         """How many threads are inside the application now."""
 

@@ -28,6 +28,9 @@ class TransportFace:
     def flush(self) -> None:
         """Send what is queued, as far as the socket takes it. Raises OSError where a file cannot be read."""
 
+    def spill(self, directory: str | None) -> None:
+        """Move what is queued in memory to a temporary file. Raises OSError, and then the queue is lost."""
+
     def shut_sending(self) -> None:
         """Half-close: the client sees the end, and may still send."""
 
@@ -47,6 +50,14 @@ class TransportFace:
     @property
     def queued(self) -> int:
         """Bytes that it has not taken yet."""
+
+    @property
+    def held(self) -> int:
+        """Of them, bytes in memory."""
+
+    @property
+    def spooled(self) -> int:
+        """Of them, bytes in a temporary file."""
 
     @property
     def lost(self) -> bool:

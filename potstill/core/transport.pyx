@@ -442,6 +442,9 @@ class TransportFace:
     def flush(self):
         (<Transport>self.transport).flush()
 
+    def spill(self, directory):
+        (<Transport>self.transport).spill(directory)
+
     def shut_sending(self):
         (<Transport>self.transport).shut_sending()
 
@@ -461,6 +464,14 @@ class TransportFace:
     @property
     def queued(self):
         return (<Transport>self.transport).queued
+
+    @property
+    def held(self):
+        return (<Transport>self.transport).held
+
+    @property
+    def spooled(self):
+        return (<Transport>self.transport).spooled
 
     @property
     def lost(self):
