@@ -27,6 +27,7 @@ from potstill import __version__
 from potstill.cli.cgi import cgi
 from potstill.cli.check import check
 from potstill.cli.config import config, print_configuration
+from potstill.cli.explain_proxy import explain_proxy
 from potstill.cli.import_config import import_config
 from potstill.cli.options import (
     APPLICATION_RAISED,
@@ -43,7 +44,6 @@ from potstill.cli.options import (
     settings_again,
     settings_of,
 )
-from potstill.explain_proxy import explain_proxy
 from potstill.settings import Settings
 
 NO_APPLICATION = """\

@@ -105,7 +105,7 @@ class RequestSettings(msgspec.Struct, frozen=True, kw_only=True):
         About(
             MEMORY,
             OnOff(),
-            "Whether the application is called when the request body is there, or reads it as it arrives",
+            "Whether the application is called when the request body is there, or reads it as it arrives.",
         ),
     ] = True
     response_spool: Annotated[

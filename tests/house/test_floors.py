@@ -12,7 +12,6 @@ FLOORS = {
     "cli": 6,
     "library": 6,
     "supervisor": 5,
-    "explain_proxy": 5,
     "worker": 4,
     "assemble": 4,
     "gateway": 3,

@@ -55,7 +55,15 @@ def serving(server: WSGIServer) -> Iterator[threading.Thread]:
 
 def test_what_is_public() -> None:
     """These names and no others."""
-    assert set(potstill.__all__) == {"SERVER_ADDRESS", "WSGIServer", "__version__", "make_server", "serve"}
+    assert set(potstill.__all__) == {
+        "SERVER_ADDRESS",
+        "ClientDisconnected",
+        "RequestTimeout",
+        "WSGIServer",
+        "__version__",
+        "make_server",
+        "serve",
+    }
     assert set(potstill.__all__) <= set(dir(potstill))
     assert SERVER_ADDRESS == ("", 8888)
     with pytest.raises(AttributeError, match="has no attribute 'run_simply'"):

@@ -33,30 +33,7 @@ PAIRS = [
 ]
 # Fields of ours that the tables name and the option table lacks: their lines become comments. Whoever adds
 # such an option takes it off this list, and the comparison below covers it.
-FALLING_BACK = {
-    "forwarded_allow_ips",
-    "group",
-    "max_requests",
-    "max_requests_jitter",
-    "max_worker_lifetime",
-    "max_worker_rss",
-    "on_exit",
-    "on_reload",
-    "on_starting",
-    "post_fork",
-    "pre_fork",
-    "preload",
-    "proc_name",
-    "reuse_port",
-    "socket_mode",
-    "umask",
-    "user",
-    "when_ready",
-    "worker_exit",
-    "worker_ready",
-    "worker_timeout",
-    "workers",
-}
+FALLING_BACK = {"forwarded_allow_ips"}
 
 
 def converted(name: str) -> Found:

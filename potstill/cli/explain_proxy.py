@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from potstill.cli.options import VERBS
 from potstill.middleware.forwarded import ORIGINALS, REMOVED, REMOVED_PREFIX, Forwarded
 from potstill.middleware.forwarded_nodes import MalformedError, parse_forwarded
 from potstill.middleware.forwarded_trust import FIELDS, Told, Trust, items, judge
@@ -38,7 +39,7 @@ SHOWN = (
 )
 
 
-@click.command("explain-proxy", short_help="What would be believed of a proxy's headers, and why.")
+@click.command("explain-proxy", short_help=VERBS["explain-proxy"])
 @click.option("--trust", multiple=True, metavar="NETWORK", help="A network of trusted proxies, or unix.")
 @click.option("--hops", type=int, default=0, metavar="N", help="The number of proxies, instead of --trust.")
 @click.option(
