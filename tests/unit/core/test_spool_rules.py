@@ -38,8 +38,8 @@ def octets_on_disk(directory: Path) -> int:
 
 @pytest.mark.slow
 def test_the_spool_bounds_the_disk(tmp_path: Path) -> None:
-    """A client that reads all the time, but slower than the application writes, never empties the queue: 60 MB
-    go through a spool of 4 MiB. What has been sent leaves the disk, late by a quarter of the limit.
+    """A client that reads all the time, but slower than the application writes, never empties the queue:
+    60 MB go through a spool of 4 MiB. What was sent leaves the disk, late by a quarter of the limit.
     """
     limit = 4 * MIB
     with engine_on(
