@@ -459,8 +459,8 @@ class TransportFace:
     def flush(self):
         (<Transport>self.transport).flush()
 
-    def spill(self, directory):
-        (<Transport>self.transport).spill(directory)
+    def spill(self, directory, long long file_max=1 << 30):
+        (<Transport>self.transport).spill(directory, file_max)
 
     def shut_sending(self):
         (<Transport>self.transport).shut_sending()

@@ -23,8 +23,14 @@ from tests.unit.core.stage import Log, logged
 # As long as each lasts here.
 SECONDS = 40.0
 LARGE = 12_000_000
-# A stop is no deadline of the engine; tests/process and tests/unit/worker look after it.
-ELSEWHERE = {"graceful-timeout"}
+# No deadlines of the engine: tests/process looks after a stop and after the workers of a supervisor.
+ELSEWHERE = {
+    "graceful-timeout",
+    "drain-delay",
+    "boot-timeout",
+    "worker-timeout",
+    "max-worker-lifetime",
+}
 # Beside them, so that no other timeout is in the way.
 FOR_EVER: dict[str, Any] = {
     "header_timeout_s": 1e6,
