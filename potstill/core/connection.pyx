@@ -172,7 +172,7 @@ cdef class Connection:
     cdef void _drop_exchange(self) noexcept:
         cdef Facilities facilities = self.facilities
         if self.exchange is not None:
-            self.exchange.environ = self.exchange.callbacks = None     # who keeps start_response keeps no more than that
+            self.exchange.environ = self.exchange.callbacks = None     # start_response may be kept; these are not
         self.exchange = None
         self.body = None
         self.intake = None

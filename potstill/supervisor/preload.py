@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,19 +35,23 @@ def preload(settings: Settings, ours: Iterable[int]) -> WSGIApplication:
 
     Raises what `potstill.assemble.application_of` raises.
     """
-    before = set(open_sockets())
+    before, threads = set(open_sockets()), threading.enumerate()
     application = application_of(settings)
     known = before.union(ours)
-    for line in leftovers(known):
+    for line in leftovers(known, threads):
         logger.warning("preload: %s; %s", line, WHAT_TO_DO)
     gc.collect()
     gc.freeze()
     return application
 
 
-def leftovers(known: set[int]) -> list[str]:
-    """What the application has left open that a fork breaks, a line each."""
-    lines = [f"the thread {thread.name!r} does not run in workers" for thread in other_threads()]
+def leftovers(known: set[int], threads: Collection[threading.Thread]) -> list[str]:
+    """What the application has left open that a fork breaks, a line each; not what was there before."""
+    lines = [
+        f"the thread {thread.name!r} does not run in workers"
+        for thread in threading.enumerate()
+        if thread not in threads
+    ]
     hidden = len(os.listdir("/proc/self/task")) - threading.active_count()
     if hidden > 0:
         lines.append(f"{hidden} thread{'' if hidden == 1 else 's'} of compiled code will not run in workers")
@@ -58,10 +62,6 @@ def leftovers(known: set[int]) -> list[str]:
         lines.append(f"the socket {describe(named.get(descriptor), descriptor)} is shared by all workers")
     lines += [f"the event loop {type(loop).__name__} is shared by all workers" for loop in loops]
     return lines
-
-
-def other_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
 
 
 def event_loops() -> list[asyncio.AbstractEventLoop]:

@@ -108,7 +108,7 @@ def test_they_are_answered_with_every_seat_taken_and_the_backlog_full(
         well, willing = (asked(running, request(path)) for path in PATHS.values())
         found = facts(well)
         assert (well.status, found["status"]) == (200, "live")
-        assert (found["in_application"], found["backlog"]) == (3, 2)  # itself, with no seat
+        assert (found["in_application"], found["backlog"]) == (2, 2)  # not itself
         found = facts(willing)
         assert (willing.status, found["status"], found["why"]) == (503, "not ready", ["backlog full"])
         head = asked(running, request("/-/ready", method="HEAD"))

@@ -13,7 +13,7 @@ from potstill.supervisor.preload import leftovers, memory_line, open_sockets, ro
 
 def test_threads_sockets_and_event_loops_are_named() -> None:
     """And what was open before is not."""
-    known = set(open_sockets())
+    known, threads = set(open_sockets()), threading.enumerate()
     over = threading.Event()
     thread = threading.Thread(target=over.wait, name="telemetry")
     thread.start()
@@ -22,7 +22,7 @@ def test_threads_sockets_and_event_loops_are_named() -> None:
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()),
     ):
-        lines = leftovers(known)
+        lines = leftovers(known, threads)
         port = server.getsockname()[1]
     loop.close()
     over.set()
@@ -35,7 +35,7 @@ def test_threads_sockets_and_event_loops_are_named() -> None:
 
 
 def test_an_orderly_application_leaves_nothing() -> None:
-    assert leftovers(set(open_sockets())) == []
+    assert leftovers(set(open_sockets()), threading.enumerate()) == []
 
 
 def test_the_memory_that_is_shared(tmp_path: Path) -> None:
