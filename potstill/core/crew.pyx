@@ -16,7 +16,10 @@ from potstill.core.schedule cimport schedule_clock
 from potstill.core.stats cimport store
 from potstill.core.workspace cimport Workspace
 
+import logging
 import threading
+
+from potstill.core.reporter import Reporter
 
 cdef long long COMPLAINT_NS = 60_000_000_000      # between two complaints
 
@@ -29,10 +32,11 @@ cdef class Crew:
         first = options.threads + 1
         self.stats = stats
         self.options = options
-        self.log = log
+        self.reporter = Reporter(log)
         self.work = work
         self.runners = []
         self.threads = []
+        self.missing = []
         self.spare = list(range(first, stats.threads - 1))     # the last slot is the drain's
         self.complained_ns = -COMPLAINT_NS
 
@@ -40,15 +44,19 @@ cdef class Crew:
         """Start as many as there are to be."""
         for number in range(self.options.threads + 1):
             self._enlist(number)
+        self.start_thread("potstill-reporter", self.reporter.run)
 
     def start_thread(self, name, target, *args):
         """Start a daemon thread that `stop` will wait for."""
-        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        return self._start(threading.Thread(target=target, args=args, name=name, daemon=True))
+
+    def _start(self, thread):
         self.threads.append(thread)
         try:
             thread.start()
         except BaseException:
-            self.threads.remove(thread)
+            if thread.ident is None:   # else it has started, and the exception was meant for whoever waits for that
+                self.threads.remove(thread)
             raise
         return thread
 
@@ -57,24 +65,28 @@ cdef class Crew:
         cdef Runner runner = Runner(self, number, workspace)
         workspace.skew_ns = &self.schedule.skew_ns
         runner.schedule = self.schedule
+        runner.thread = threading.Thread(target=self.work, args=(runner,), name=f"potstill-{self.started}", daemon=True)
+        self.started += 1
         self.runners.append(runner)
         try:
-            runner.thread = self.start_thread(f"potstill-{self.started}", self.work, runner)
+            self._start(runner.thread)
         except BaseException:
-            self.runners.remove(runner)
+            if runner.thread.ident is None:
+                self.runners.remove(runner)
             raise
-        self.started += 1
         return 0
 
     def detach(self, Runner runner not None, bint lost=False):
         """Give the seat of a runner that is inside the application to a new thread.
 
         False when that cannot be: so many have left already, or there is no new thread to be had. A lost runner leaves
-        its seat all the same, and the engine has one thread fewer.
+        its seat all the same where there is a slot for it, and the engine has one thread fewer, until `fill_seats`
+        finds another.
         """
         cdef int number = runner.number
         if not self.spare or (not lost and self.handed_over >= self.options.handover_limit):
-            self._complain(f"{self.handed_over} have one already (--handover-limit)")
+            if not lost:
+                self._complain(f"{self.handed_over} have one already (--handover-limit)")
             return False
         # First of all, while it is known to be inside: it must not come back to a place that is another's.
         schedule_detach(self.schedule, &runner.me)
@@ -86,23 +98,56 @@ cdef class Crew:
         schedule_attach(self.schedule)
         try:
             self._enlist(number)
-        except (RuntimeError, MemoryError) as error:
-            self._complain(str(error))
+        except BaseException as error:
+            if self._is_filled(number):
+                raise
             if lost:
                 store(&self.stats.slot(number).working_since_ns, 0)
                 schedule_return(self.schedule, NULL)
-                return False
-            schedule_return(self.schedule, &runner.me)
-            self.spare.append(runner.number)
-            runner.move_to(number)
-            runner.detached = False
-            self.handed_over -= 1
+                self.missing.append(number)
+            else:
+                self._stay(runner, number)
+            if not isinstance(error, (RuntimeError, MemoryError)):
+                raise
+            self._complain(str(error))
             return False
         return True
 
-    cdef void cut_short(self) noexcept:
-        """Shut the connections that were taken over: they would go on for as long as their clients like."""
+    cdef void _stay(self, Runner runner, int number) noexcept:
+        """It has left its place, and nobody came for it: it goes on there."""
+        schedule_return(self.schedule, &runner.me)
+        self.spare.append(runner.number)
+        runner.move_to(number)
+        runner.detached = False
+        self.handed_over -= 1
+
+    def fill_seats(self):
+        """Look once more for threads in place of those that were lost when there was no new one to be had."""
+        while self.missing and not self.schedule.ended:
+            number = self.missing.pop()
+            schedule_attach(self.schedule)
+            try:
+                self._enlist(number)
+            except BaseException as error:
+                if not self._is_filled(number):
+                    schedule_return(self.schedule, NULL)
+                    self.missing.append(number)
+                if isinstance(error, (RuntimeError, MemoryError)):
+                    return
+                raise
+
+    cdef bint _is_filled(self, int number) noexcept:
         cdef Runner runner
+        for runner in self.runners:
+            if runner.number == number and not runner.detached:
+                return True
+        return False
+
+    cdef void cut_short(self) noexcept:
+        """The engine ends. Shut the connections that were taken over, which would go on for as long as their clients
+        like, and let the reporter come to its end."""
+        cdef Runner runner
+        self.reporter.end()
         for runner in self.runners:
             if runner.exchange is not None and runner.exchange.taken is not None:
                 runner.exchange.transport.cut_short()
@@ -116,6 +161,7 @@ cdef class Crew:
             self.spare.append(runner.number)
             if runner.thread in self.threads:
                 self.threads.remove(runner.thread)
+            self.fill_seats()          # with it a thread has become free
 
     cdef bint has_in_hand(self, slot_t *slot) noexcept:
         cdef Runner runner
@@ -128,4 +174,4 @@ cdef class Crew:
         now = schedule_clock(self.schedule)
         if now - self.complained_ns >= COMPLAINT_NS:
             self.complained_ns = now
-            self.log.error("cannot give a request a thread of its own: %s", why)
+            self.reporter.tell(logging.ERROR, "cannot give a request a thread of its own: %s", why)

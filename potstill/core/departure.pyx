@@ -48,6 +48,10 @@ cdef void schedule_return(schedule_t *schedule, runner_t *me) noexcept nogil:
         me.detached = False
     else:
         schedule.awake -= 1
+        if schedule.awake < schedule.target:
+            schedule_wake_one(schedule)            # it may have been the last that was awake
+        if schedule.waiting and (schedule.ready.count or schedule.backlog.count):
+            wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
 
 

@@ -29,7 +29,7 @@ class HandedSocket:
         self._ahead = b""
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Up to `size` bytes; b"" at the end of the stream. Raises OSError and ValueError as socket.recv does."""
+        """Up to `size` bytes; b"" at the end of the stream. Raises OSError, ValueError as socket.recv."""
         if size < 0:
             raise ValueError(f"recv() was asked for {size} bytes")
         taken = self._taken()

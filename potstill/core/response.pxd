@@ -66,6 +66,8 @@ cdef class Exchange:
     cdef long long report_ns           # the age at which it is reported next
     cdef bint complete                   # all of it has been handed to the transport
     cdef bint closing                    # close() of what the application returned is running
+    cdef long long ended_ns            # when it ended the request; it may raise the exception later, at interrupted_ns
+    cdef bint resigned                 # it can do no more for the request, and has said so
 
     cdef int _check_caller(self, str what) except -1
     cdef void respond(self, object application, Workspace workspace) noexcept

@@ -314,7 +314,7 @@ cdef class Exchange:
         if transport.held <= self.options.memory_max or self.options.spool_max == 0 or transport.lost:
             return 0
         try:
-            transport.spill(self.options.spool_dir)
+            transport.spill(self.options.spool_dir, max(self.options.spool_max // 4, <long long>1 << 20))
         except OSError as error:
             self._give_client_up(logging.ERROR, f"cannot spool its response: {error}")
         return 0

@@ -13,6 +13,7 @@ cdef class Spool:
     cdef int fd
     cdef long long end                 # octets in it
 
+    cdef FileSegment segment(self)
     cdef int append(self, const char *data, Py_ssize_t size) except -1
 
 cdef ssize_t sendfile_quietly(int fd, int source, off_t *offset, size_t size) noexcept nogil

@@ -1,15 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """What waits in a transport's queue and is not in memory: stretches of files.
 
-An answer that a slow client does not take goes to a Spool once it is more than may be kept in memory: one temporary
-file a connection, unlinked, written at its end and sent from its beginning by sendfile(2), until the queue is empty.
+An answer that a slow client does not take goes to a Spool once it is more than may be kept in memory: a temporary
+file, unlinked, written at its end and sent from its beginning by sendfile(2). When it has become long another one is
+begun; each segment holds a descriptor, so a file leaves the disk when the last segment of it has been sent.
 """
 
 cimport cython
 from libc.errno cimport EINTR, EPIPE, errno
 from posix.time cimport timespec
 from posix.types cimport off_t
-from posix.unistd cimport close as close_fd, write
+from posix.unistd cimport close as close_fd, dup, write
 
 import os
 
@@ -71,6 +72,16 @@ cdef class Spool:
         # A file that is left to be closed by its own finalizer warns about it.
         if self._file is not None:
             self._file.close()
+
+    cdef FileSegment segment(self):
+        """An empty stretch at its end, to be made longer as the file becomes longer."""
+        cdef FileSegment made = FileSegment.__new__(FileSegment)
+        made.fd = dup(self.fd)
+        if made.fd < 0:
+            raise OSError(errno, "cannot keep the spool of a response open")
+        made.spooled = True
+        made.offset = self.end
+        return made
 
     cdef int append(self, const char *data, Py_ssize_t size) except -1:
         """Write at the end, without the GIL. Raises OSError when the disk is full or broken."""

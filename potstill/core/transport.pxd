@@ -30,11 +30,12 @@ cdef class Transport:
                        long long size) except -1
     cdef int flush(self) except -1
     cdef void push(self) noexcept
-    cdef int spill(self, object directory) except -1
-    cdef FileSegment _spooled(self, FileSegment last, Py_ssize_t size)
+    cdef int spill(self, object directory, long long file_max) except -1
+    cdef object _spilled(self)
     cdef void drop_queue(self) noexcept
     cdef void shut_sending(self) noexcept
     cdef void cut_short(self) noexcept
+    cdef void reset(self) noexcept
     cdef void lose(self) noexcept
     cdef void reset_on_close(self) noexcept
     cdef void close(self) noexcept

@@ -26,6 +26,10 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_recv "recv"(int fd, void *into, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void *data, size_t size, int flags)
     int c_shutdown "shutdown"(int fd, int how)
+    int AF_UNSPEC
+    struct sockaddr:
+        unsigned short sa_family
+    int c_connect "connect"(int fd, const sockaddr *address, unsigned int size)
     struct iovec:
         void *iov_base
         size_t iov_len
@@ -336,42 +340,45 @@ cdef class Transport:
             return self._queue_copy(PyBytes_AS_STRING(owner) + offset, size - offset)
         return 0
 
-    cdef int spill(self, object directory) except -1:
-        """Move what is queued in memory to a temporary file in `directory`. Raises OSError, the queue being lost."""
+    cdef int spill(self, object directory, long long file_max) except -1:
+        """Move what is queued in memory to a temporary file in `directory`.
+
+        A file that has `file_max` octets is not added to: the next is begun, and it leaves the disk once it is sent.
+        Raises OSError, and whatever else comes in between, the connection being lost.
+        """
+        try:
+            if self._spool is None or self._spool.end >= file_max:
+                self._spool = Spool(directory)
+            self._queue = self._spilled()
+        except BaseException:
+            self.lose()
+            raise
+        self._head_offset = 0
+        self.spooled += self.held
+        self.held = 0
+        return 0
+
+    cdef object _spilled(self):
+        """The queue as it is with all of it in files."""
         cdef FileSegment last = None
+        cdef Spool spool = self._spool
         cdef Py_ssize_t size, offset = self._head_offset
         cdef const char *data
-        queue, self._queue = self._queue, deque()
-        self._head_offset = 0
-        if self._spool is None:
-            self._spool = Spool(directory)
-        for segment in queue:
+        spilled = deque()
+        for segment in self._queue:
             if type(segment) is FileSegment:
                 last = <FileSegment>segment
-                self._queue.append(last)
+                spilled.append(last)
             else:
                 data = PyByteArray_AS_STRING(segment) if type(segment) is bytearray else PyBytes_AS_STRING(segment)
                 size = PyByteArray_GET_SIZE(segment) if type(segment) is bytearray else PyBytes_GET_SIZE(segment)
-                self._spool.append(data + offset, size - offset)
-                last = self._spooled(last, size - offset)
-                self.held -= size - offset
+                if last is None or not last.spooled or last.offset + last.left != spool.end:
+                    last = spool.segment()
+                    spilled.append(last)
+                spool.append(data + offset, size - offset)
+                last.left += size - offset
             offset = 0
-        return 0
-
-    cdef FileSegment _spooled(self, FileSegment last, Py_ssize_t size):
-        """Queue the last `size` octets of the spool, in one segment with `last` where they follow it."""
-        cdef FileSegment segment = last
-        if last is None or not last.spooled or last.offset + last.left != self._spool.end - size:
-            segment = FileSegment.__new__(FileSegment)
-            segment.fd = dup(self._spool.fd)
-            if segment.fd < 0:
-                raise OSError(errno, "cannot keep the spool of a response open")
-            segment.spooled = True
-            segment.offset = self._spool.end - size
-            self._queue.append(segment)
-        segment.left += size
-        self.spooled += size
-        return segment
+        return spilled
 
     # The end
 
@@ -393,6 +400,16 @@ cdef class Transport:
     cdef void cut_short(self) noexcept:
         """From another thread: whatever the owner is doing with the socket ends."""
         if self.fd >= 0:
+            c_shutdown(self.fd, SHUT_RDWR)
+
+    cdef void reset(self) noexcept:
+        """From another thread: as cut_short, but the client sees a reset, for which a FIN would be the end of a body.
+
+        connect(2) to AF_UNSPEC dissolves a TCP connection, on Linux with a RST. Unix sockets know of no such thing.
+        """
+        cdef sockaddr nobody
+        nobody.sa_family = AF_UNSPEC
+        if self.fd >= 0 and c_connect(self.fd, &nobody, sizeof(nobody)) != 0:
             c_shutdown(self.fd, SHUT_RDWR)
 
     cdef void reset_on_close(self) noexcept:

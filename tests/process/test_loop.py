@@ -202,7 +202,7 @@ def test_what_is_in_flight_is_printed(tmp_path: Path) -> None:
 
 
 def test_a_stop_lists_what_is_in_flight(tmp_path: Path) -> None:
-    """SIGTERM to the supervisor: each worker names its requests, then they are finished."""
+    """SIGTERM to the supervisor: each worker shows its requests, then they are finished."""
     os.mkfifo(tmp_path / "door")
     write(
         tmp_path,
@@ -212,7 +212,7 @@ def test_a_stop_lists_what_is_in_flight(tmp_path: Path) -> None:
         client = server.asked("/door")
         with (tmp_path / "door").open("w"):
             server.signal(signal.SIGTERM)
-            server.log.wait_for(r"stopping on .*, in flight: GET /door from 127\.0\.0\.1:\d+, ")
+            server.log.wait_for(r"GET /door from 127\.0\.0\.1:\d+, .* s in the application")
         assert b"200 OK" in answered(client)
         assert server.code() == 0
 

@@ -72,6 +72,7 @@ def test_an_engine_that_was_not_started_has_no_threads() -> None:
                     *(f"potstill-{number}" for number in range(4)),
                     "potstill-watch",
                     "potstill-inspector",
+                    "potstill-reporter",
                 }
                 assert all(
                     thread.daemon for thread in threading.enumerate() if thread.name in threads_of_engines()
