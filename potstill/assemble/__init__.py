@@ -36,6 +36,8 @@ from potstill.settings import Settings, max_connections_auto
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from potstill.assemble.rates import RateTables
+
 
 USUAL_NAMES = ("application", "app")
 # How many names an error lists before it says how many more there are.
@@ -124,16 +126,19 @@ def look_here() -> None:
         sys.path.insert(0, directory)
 
 
-def application_of(settings: Settings, given: WSGIApplication | None = None) -> WSGIApplication:
+def application_of(
+    settings: Settings, given: WSGIApplication | None = None, rates: RateTables | None = None
+) -> WSGIApplication:
     """What the settings amount to: one application, or the routes and rules around it.
 
     `given` is the application itself, for a program that has it, in place of the name in `settings.app`.
+    `rates` has the counts of rate limits that workers share.
     Raises SitesError for routes and rules that are wrong, ApplicationNameError and ApplicationLoadError.
     """
     if settings.sites or settings.has_routes or settings.allow or settings.deny:
         from potstill.assemble.sites import assemble
 
-        return assemble(settings, settings.sites, given)
+        return assemble(settings, given, rates)
     return load(settings.app) if given is None else given
 
 

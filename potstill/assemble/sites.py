@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from potstill.assemble import SitesError, load
+from potstill.assemble.rates import RateTables
 from potstill.assemble.site_tables import Route, Site, read_sites
 from potstill.middleware import (
     AccessRules,
@@ -38,21 +39,25 @@ from potstill.settings.sites import ROUTE_FLAGS
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
+    from potstill.middleware.ratelimit_table import SharedTable
+
 Load = Callable[[str], "WSGIApplication"]
 
 # The name of an application that a program has given; no module has such a name.
 GIVEN = "(given):application"
 
 
-def assemble_sites(sites: Iterable[Site], load_app: Load) -> WSGIApplication:
+def assemble_sites(sites: Iterable[Site], load_app: Load, rates: RateTables | None = None) -> WSGIApplication:
     """One application for all sites. `load_app` turns the name of an application into it.
+
+    `rates` has the counts that this process shares with others; without it, rate limits count here alone.
 
     Raises whatever that raises, and OSError for a directory that has gone since the sites were read.
     """
     load_once = cache(load_app)
     hosts: dict[str, WSGIApplication] = {}
     for site in sites:
-        application = _site(site, load_once)
+        application = _site(site, load_once, rates or RateTables())
         for host in site.host or ("/",):
             hosts[host] = application
     # One site for all hosts needs nobody to choose it.
@@ -60,13 +65,13 @@ def assemble_sites(sites: Iterable[Site], load_app: Load) -> WSGIApplication:
 
 
 def assemble(
-    settings: Settings, sites: Sequence[Site] = (), given: WSGIApplication | None = None
+    settings: Settings, given: WSGIApplication | None = None, rates: RateTables | None = None
 ) -> WSGIApplication:
-    """What the settings and the sites of a file amount to; `given` and errors as of `application_of`."""
+    """What the settings and their sites amount to; arguments and errors as of `application_of`."""
     names = {} if given is None else {GIVEN: given}
     root = GIVEN if names else settings.app
     application = assemble_sites(
-        with_flags(settings, sites, root), lambda name: names.get(name) or load(name)
+        with_flags(settings, settings.sites, root), lambda name: names.get(name) or load(name), rates
     )
     return with_access(application, settings)
 
@@ -131,8 +136,10 @@ def with_access(application: WSGIApplication, settings: Settings) -> WSGIApplica
     return AccessRules(application, allow=settings.allow, deny=settings.deny)
 
 
-def _site(site: Site, load_app: Load) -> WSGIApplication:
-    application: WSGIApplication = Mount({route.path: _route(route, load_app) for route in site.routes})
+def _site(site: Site, load_app: Load, rates: RateTables) -> WSGIApplication:
+    application: WSGIApplication = Mount(
+        {route.path: _route(route, load_app, rates.of(site, route)) for route in site.routes}
+    )
     if site.compress:
         application = Compression(application)
     if site.security_headers:
@@ -155,7 +162,7 @@ def _site(site: Site, load_app: Load) -> WSGIApplication:
     return application
 
 
-def _route(route: Route, load_app: Load) -> WSGIApplication:
+def _route(route: Route, load_app: Load, counts: SharedTable | None) -> WSGIApplication:
     application = _content(route, load_app)
     if route.sendfile:
         application = SendFile(application, roots=route.sendfile)
@@ -168,7 +175,7 @@ def _route(route: Route, load_app: Load) -> WSGIApplication:
     if route.allow or route.deny:
         application = AccessRules(application, allow=route.allow, deny=route.deny)
     if route.rate:
-        application = RateLimit(application, route.rate)
+        application = RateLimit(application, route.rate, shared=counts)
     return application
 
 

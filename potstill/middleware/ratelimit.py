@@ -52,10 +52,10 @@ class RateLimit:
             or cookie counts for its address. A client may send what it likes in them, so a limit by address
             belongs around one by anything else.
         ipv6_prefix: how many bits of an IPv6 address are one client.
-        shared: a name under which all processes of this user share the count. Without one, those share it
-        that
-            are forked from where this was made, and workers that each load the application do not.
-        keys: for how many clients there is room.
+        shared: a name under which all processes of this user share the count, or the table itself. Without
+            one, those share it that are forked from where this was made, and workers that each load the
+            application do not.
+        keys: for how many clients there is room; a table that is given knows it already.
         name: of the policy, in the response fields.
         fields: whether responses that pass carry the RateLimit fields.
         clock: nanoseconds of one clock that all processes read alike.
@@ -70,7 +70,7 @@ class RateLimit:
         *,
         by: str = "address",
         ipv6_prefix: int = IPV6_PREFIX,
-        shared: str | None = None,
+        shared: str | SharedTable | None = None,
         keys: int = KEYS,
         name: str = "default",
         fields: bool = True,
@@ -84,7 +84,7 @@ class RateLimit:
         self._rate = Rate.parse(rate)
         self._ipv6_shift = 128 - ipv6_prefix
         self._named = _reader(by)
-        self._table = SharedTable(keys, shared)
+        self._table = shared if isinstance(shared, SharedTable) else SharedTable(keys, shared)
         # Limits that share a table must not share a client: their numbers mean different things.
         self._purpose = f"{name} {self._rate} {by}".encode()
         self._name = name

@@ -6,18 +6,16 @@ import os
 
 import msgspec
 
-from potstill.settings import OPTIONS, Settings
+from potstill.config.reloading import needing_restart
+from potstill.settings import Settings
 from potstill.supervisor.cgroup import Machine, choose_workers, read_machine
 
 
 def carry_over(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
     """The new settings with the old values of what only a restart changes, and the names of those options."""
-    kept = {
-        option.field: getattr(old, option.field)
-        for option in OPTIONS
-        if not option.about.reload and getattr(old, option.field) != getattr(new, option.field)
-    }
-    names = [option.name for option in OPTIONS if option.field in kept]
+    restart = needing_restart(old, new)
+    kept = {option.field: getattr(old, option.field) for option in restart}
+    names = [option.name for option in restart]
     if new.workers == 0:  # whoever is supervised cannot reload itself out of that
         kept["workers"] = old.workers
         names.append("workers")

@@ -22,6 +22,7 @@ from potstill.assemble import (
     engine_options,
     failed,
 )
+from potstill.assemble.rates import RateTables
 from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.settings import Settings
@@ -52,6 +53,7 @@ class Assignment:
     stats: Stats
     directory: str  # where the application is looked for
     application: WSGIApplication | None  # preloaded
+    rates: RateTables
 
 
 def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
@@ -83,7 +85,7 @@ def prepare(assignment: Assignment) -> Worker:
     set_title(settings.proc_name, f"worker {number}")
     forget_logging()
     hooks.call(settings.post_fork, number)
-    application = assignment.application or application_of(settings)
+    application = assignment.application or application_of(settings, rates=assignment.rates)
     set_up_logging(settings.log_level, of_many=True)
     options = engine_options(settings)
     try:

@@ -25,10 +25,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from potstill.assemble import engine_options
+from potstill.assemble.rates import RateTables
 from potstill.config import ConfigurationError
 from potstill.core.engine import slots_of
 from potstill.core.stats import Board, Stats
@@ -91,6 +92,7 @@ class Parts:
     directory: str  # where the application is looked for, and where an upgrade starts
     application: WSGIApplication | None = None  # preloaded
     inheritance: Inheritance | None = None
+    rates: RateTables = field(default_factory=RateTables)
 
 
 class Supervisor:
@@ -302,6 +304,7 @@ class Supervisor:
         if self._inheritance is not None:
             shed.append(self._inheritance)
         try:
+            parts.rates.prepare(self._settings, self._settings_before)
             stats = Stats(slots_of(engine_options(self._settings)), self._board, number - 1)
             pid, channel = fork(shed)
         except OSError as error:
@@ -309,9 +312,8 @@ class Supervisor:
             logger.error("cannot fork a worker: %s; next try in %g s", error, pause_s)
             return None
         if pid == 0:
-            return Assignment(
-                number, self._settings, self._listeners, channel, stats, parts.directory, parts.application
-            )
+            own = (number, self._settings, self._listeners, channel, stats)
+            return Assignment(*own, parts.directory, parts.application, parts.rates)
         self._crew.append(Member(number, pid, channel, stats, now, *draw_limits(self._settings)))
         return None
 

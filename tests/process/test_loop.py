@@ -201,6 +201,22 @@ def test_what_is_in_flight_is_printed(tmp_path: Path) -> None:
         client.close()
 
 
+def test_a_stop_lists_what_is_in_flight(tmp_path: Path) -> None:
+    """SIGTERM to the supervisor: each worker shows its requests, then they are finished."""
+    os.mkfifo(tmp_path / "door")
+    write(
+        tmp_path,
+        SHOP.replace("    start_", '    "/door" == environ["PATH_INFO"] and open("door").read()\n    start_'),
+    )
+    with serving(tmp_path) as server:
+        client = server.asked("/door")
+        with (tmp_path / "door").open("w"):
+            server.signal(signal.SIGTERM)
+            server.log.wait_for(r"GET /door from 127\.0\.0\.1:\d+, .* s in the application")
+        assert b"200 OK" in answered(client)
+        assert server.code() == 0
+
+
 def test_signals_that_have_nothing_to_do_are_harmless(tmp_path: Path) -> None:
     """USR1 opens log files again, and there are none; a worker takes no notice of what is not for it."""
     with serving(tmp_path) as server:

@@ -243,7 +243,7 @@ def test_sites_and_settings_together(public: Path, monkeypatch: pytest.MonkeyPat
     load: Callable[[str], WSGIApplication] = Loader()
     monkeypatch.setattr("potstill.assemble.sites.load", load)
     sites = sites_of({"host": "static.example", "routes": {"/": {"static": "public"}}})
-    app = assemble(Settings(app="shop:app", allow=("192.0.2.0/24",)), sites)
+    app = assemble(Settings(app="shop:app", allow=("192.0.2.0/24",), sites=sites))
     assert ask(app, "/a.css", HTTP_HOST="static.example").body == b"css"
     assert ask(app, "/a.css").body == b"shop:app |/a.css"
     assert ask(app, "/a.css", REMOTE_ADDR="198.51.100.1").code == 403
