@@ -88,13 +88,15 @@ def test_who_comes_back_to_its_place_has_no_seat() -> None:
 
 
 def test_a_place_that_nobody_takes_is_gone() -> None:
+    """One that is parked is woken instead: the one that went may have been the last that was awake."""
     threads = Threads(2)
     threads.enter()
     threads.schedule.next(0)
     threads.schedule.detach(0)
     threads.schedule.attach()
     threads.schedule.give_back(-1)
-    assert running_and_awake(threads) == (0, 0)
+    assert running_and_awake(threads) == (0, 1)
+    assert threads.schedule.next(1) == Must.POLL
 
 
 def test_the_slot_in_hand_is_settled_when_its_thread_ends() -> None:
