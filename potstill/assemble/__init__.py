@@ -135,7 +135,7 @@ def application_of(
     `rates` has the counts of rate limits that workers share.
     Raises SitesError for routes and rules that are wrong, ApplicationNameError and ApplicationLoadError.
     """
-    if settings.sites or settings.has_routes or settings.allow or settings.deny:
+    if settings.sites or settings.has_routes or settings.has_rules:
         from potstill.assemble.sites import assemble
 
         return assemble(settings, given, rates)

@@ -25,6 +25,7 @@ import msgspec
 
 from potstill.assemble import SitesError
 from potstill.middleware.access import AccessRules
+from potstill.middleware.basic_auth import BasicAuth, challenge
 from potstill.middleware.cache_rules import cache_control
 from potstill.middleware.headers import checked
 from potstill.middleware.mount import not_found, parse_host, parse_path
@@ -61,6 +62,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     rate: str = ""
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    basic_auth: str = ""
+    realm: str = "Restricted"
 
     @property
     def target(self) -> str:
@@ -77,6 +80,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     order: str = "deny-wins"
     default: str | None = None
     refuse: int = 403
+    basic_auth: str = ""
+    realm: str = "Restricted"
     compress: bool = False
     security_headers: bool = False
     request_id: bool = False
@@ -209,6 +214,10 @@ ALLOW = Key(
     Texts("a network, an address, unix or another entry of an access list"),
     judge=lambda entries: AccessRules(not_found, allow=entries),
 )
+USERS = {
+    "basic-auth": Key(Text("FILE"), judge=lambda path: BasicAuth(not_found, path)),
+    "realm": Key(Text("TEXT"), judge=challenge),
+}
 SITE_KEYS = {
     "host": Key(Texts("a host such as shop.example or *.shop.example"), judge=_hosts),
     "allow": ALLOW,
@@ -216,6 +225,7 @@ SITE_KEYS = {
     "order": Key(Choice(("deny-wins", "allow-wins"), "ORDER")),
     "default": Key(Choice(("allow", "deny"), "WORD")),
     "refuse": Key(StatusOf((403, 404, 444))),
+    **USERS,
     "compress": Key(Flag()),
     "security-headers": Key(Flag()),
     "request-id": Key(Flag()),
@@ -242,6 +252,7 @@ ROUTE_KEYS = {
     "timeout": Key(Duration(0.001), CALLED),
     "body": Key(Size(0, 1024 * GIB), CALLED),
     "rate": Key(Text("RATE"), judge=Rate.parse),
+    **USERS,
     "allow": ALLOW,
     "deny": ALLOW,
 }

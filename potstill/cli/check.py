@@ -27,7 +27,8 @@ from potstill.cli.options import (
 )
 from potstill.config import Configuration
 from potstill.config.layers import DEFAULT
-from potstill.settings import Settings
+from potstill.settings import OPTIONS, Settings
+from potstill.settings.about import HOOKS
 
 # The words of the steps stand below each other.
 STEP_COLUMN = 13
@@ -42,8 +43,8 @@ STEP_COLUMN = 13
 )
 @click.option("--no-bind", is_flag=True, help="Leave the addresses alone, as when a server runs on them.")
 def check(config_file: str | None, no_bind: bool, **given: Any) -> None:
-    """Read all settings, listen on the addresses for a moment, and load the application APP; say what was
-    checked. Takes the options of `potstill serve`.
+    """Read all settings, listen on the addresses for a moment, load the application APP and all hooks; say
+    what was checked. Takes the options of `potstill serve`.
 
     Exit codes are those of `potstill serve`: 0 all is right, 1 an address cannot be listened on, 2 a setting
     or the name of the application is wrong, 3 the application raised while it was loaded.
@@ -51,7 +52,12 @@ def check(config_file: str | None, no_bind: bool, **given: Any) -> None:
     configuration = configured(config_file, given)
     settings = configuration.settings
     told("settings", summary(configuration))
-    codes = [check_addresses(settings, skip=no_bind), check_application(configuration)]
+    codes = [
+        check_addresses(settings, skip=no_bind),
+        check_identity(settings),
+        check_application(configuration),
+        check_hooks(settings),
+    ]
     code = next((code for code in codes if code), 0)
     told("check", "failed" if code else "all is right")
     leave(code)
@@ -113,6 +119,44 @@ def check_application(configuration: Configuration) -> int:
     name = settings.app or "what the routes lead to"
     told("application", f"{name} is a {kind.__qualname__}, loaded in {seconds:.1f} s")
     return 0
+
+
+def check_identity(settings: Settings) -> int:
+    """Whether there are such a user and group, and whether this process could become them."""
+    from potstill.worker import identity
+
+    if not settings.user and not settings.group:
+        return 0
+    try:
+        identity.check(settings.user, settings.group)
+    except identity.IdentityError as error:
+        told("user", str(error), wrong=True)
+        return FAILED
+    told("user", ":".join(filter(None, (settings.user, settings.group))) + " is who will serve")
+    return 0
+
+
+def check_hooks(settings: Settings) -> int:
+    """Load each hook without calling it."""
+    from potstill.assemble import ApplicationLoadError, ApplicationNameError
+    from potstill.supervisor.hooks import load_hook
+
+    code = 0
+    for option in OPTIONS:
+        reference = getattr(settings, option.field) if option.about.group == HOOKS else ""
+        if not reference:
+            continue
+        try:
+            load_hook(reference)
+        except ApplicationNameError as error:
+            told("hook", f"--{option.name}: {error}", wrong=True)
+            code = code or WRONG_USAGE
+        except ApplicationLoadError as error:
+            told("hook", f"{error}\nthe module of --{option.name} raised while it was loaded", wrong=True)
+            code = code or APPLICATION_RAISED
+        else:
+            told("hook", f"--{option.name} is {reference}")
+    return code
 
 
 def leave(code: int) -> NoReturn:

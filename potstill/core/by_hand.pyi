@@ -14,6 +14,9 @@ class ScheduleFace:
     def note(self, token: int, notes: int) -> None:
         """Leave a note for a slot, as the poller does."""
 
+    def release(self, token: int) -> None: ...
+    @property
+    def held(self) -> int: ...
     def next(
         self, runner: int, then: int = 0, which: int = 7, relevant: int = 0, spent_ns: int = 0
     ) -> tuple[int, int] | int:

@@ -7,6 +7,7 @@ What its threads do in the engine by luck and by the clock, a test does here in 
 from potstill.core.departure cimport (
     schedule_ask_inspection, schedule_attach, schedule_await_inspection, schedule_detach, schedule_return,
 )
+from potstill.core.held cimport schedule_release
 from potstill.core.schedule cimport (
     THEN_WAIT, runner_t, schedule_admit, schedule_advance, schedule_clock, schedule_close, schedule_drain, schedule_end,
     schedule_enter, schedule_next, schedule_note, schedule_open, schedule_t, schedule_wait,
@@ -39,6 +40,13 @@ cdef class ScheduleFace:
         if slot == NULL:
             raise KeyError(token)
         schedule_note(&self.schedule, slot, notes)
+
+    def release(self, unsigned long long token):
+        schedule_release(&self.schedule, slab_find(&self.schedule.slab, token))
+
+    @property
+    def held(self):
+        return self.schedule.held
 
     def next(self, int runner, int then=THEN_WAIT, int which=LIST_NONE, unsigned int relevant=0, int spent_ns=0):
         """(token, notes) of the slot to handle, or MUST_*; `then` and the rest tell of the slot in hand."""

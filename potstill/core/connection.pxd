@@ -23,6 +23,7 @@ cdef enum:
     PHASE_READY = 5                    # a whole request: call the application
     PHASE_GO_ON = 6                    # more can be done at once, but others come first
     PHASE_ENDED = 7
+    PHASE_HELD = 8                     # the application wants the whole request to wait
 
 cdef class Connection:
     cdef readonly int phase
@@ -51,7 +52,7 @@ cdef class Connection:
     cdef void run(self, Workspace workspace, Runner runner, long long noticed_ns) noexcept
     cdef void turn_away(self, Workspace workspace, int code) noexcept
     cdef void _drop_exchange(self) noexcept
-    cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1
+    cdef void _drop_held(self) noexcept
     cdef void end(self, Workspace workspace) noexcept
     cdef void _go(self, int verdict) noexcept
     cdef void _log_failure(self, str what, object error) noexcept

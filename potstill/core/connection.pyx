@@ -19,6 +19,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from potstill.core.body cimport Body
+from potstill.core.calling cimport call_begin
 from potstill.core.environ cimport EnvironBuilder
 from potstill.core.facilities cimport Facilities, facilities_give, facilities_take
 from potstill.core.http1 cimport (
@@ -41,11 +42,10 @@ from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER
 from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
 from potstill.core.runner cimport Runner
 from potstill.core.service cimport Service
-from potstill.core.stats cimport add, stats_queue
+from potstill.core.stats cimport add
 from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
 
-from potstill.core.queueing import seconds_since
 from potstill.core.refusals import REFUSALS, refusal_answer
 
 cdef enum:
@@ -87,7 +87,8 @@ cdef class Connection:
         """Call the application for the whole request that has been read, and see its answer off as far as it goes."""
         cdef Exchange exchange = self.exchange
         try:
-            if not self._prepare(workspace, noticed_ns):
+            exchange.pending = self.pending
+            if not call_begin(self.service, exchange, workspace, noticed_ns, self.inner is not None):
                 self._go(self._refuse(workspace, REFUSE_QUEUE_TIMEOUT))
                 return
         except BaseException as error:
@@ -99,8 +100,11 @@ cdef class Connection:
             runner.hear()
         runner.exchange = exchange
         exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
-        add(&workspace.counters.exchanges, 1)
         runner.exchange = exchange.pending = None
+        if exchange.held is not None and not exchange.started and not exchange.over:
+            self._go(PHASE_HELD)
+            return
+        add(&workspace.counters.exchanges, 1)
         if self.intake is not None:
             self._end_live(exchange)
         self._drop_exchange()
@@ -127,26 +131,6 @@ cdef class Connection:
             exchange.keep_alive = False
         self.intake = None
 
-    cdef bint _prepare(self, Workspace workspace, long long noticed_ns) except -1:
-        """Say when the application is called, and how long that took. False where it took too long."""
-        cdef Exchange exchange = self.exchange
-        cdef Service service = self.service
-        cdef long long now = workspace.now_ns
-        cdef long long queue_ns = max(now - noticed_ns, 0)
-        if service.trust_request_start:
-            queue_ns = max(queue_ns, <long long>(1e9 * seconds_since(exchange.environ.get("HTTP_X_REQUEST_START"))))
-        stats_queue(workspace.counters, queue_ns)
-        exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
-        if service.queue_timeout_ns and queue_ns > service.queue_timeout_ns and self.inner is None:
-            return False
-        if service.request_timeout_ns:
-            exchange.deadline_ns = now + service.request_timeout_ns
-            exchange.environ["potstill.deadline"] = exchange.deadline_ns / 1e9
-        exchange.called_ns, exchange.queue_ns = now, queue_ns
-        exchange.report_ns = service.slow_ns
-        exchange.pending = self.pending
-        return True
-
     cdef void _go(self, int verdict) noexcept:
         self.verdict = verdict
         if verdict != PHASE_GO_ON:     # the phase that it goes on in has been set already
@@ -172,6 +156,8 @@ cdef class Connection:
     cdef void _drop_exchange(self) noexcept:
         cdef Facilities facilities = self.facilities
         if self.exchange is not None:
+            if self.exchange.held is not None:
+                self._drop_held()
             self.exchange.environ = self.exchange.callbacks = None     # start_response may be kept; these are not
         self.exchange = None
         self.body = None
@@ -180,6 +166,12 @@ cdef class Connection:
         if facilities is not None:
             self.facilities = None
             facilities_give(self.builder, facilities)
+
+    cdef void _drop_held(self) noexcept:
+        try:
+            self.exchange.held.drop()
+        except BaseException as error:
+            self._log_failure("exception in the callback for a postponed request of", error)
 
     cdef void turn_away(self, Workspace workspace, int code) noexcept:
         """Refuse what has been read, whatever the reason."""

@@ -18,6 +18,7 @@ from posix.unistd cimport close as close_fd
 from potstill.core.connection cimport (
     PHASE_ENDED,
     PHASE_GO_ON,
+    PHASE_HELD,
     PHASE_LINGER,
     PHASE_READY,
     PHASE_WRITE,
@@ -43,27 +44,9 @@ from potstill.core.refusals cimport REFUSE_BACKLOG_FULL, REFUSE_QUEUE_TIMEOUT
 from potstill.core.response cimport ResponseOptions
 from potstill.core.runner cimport Runner
 from potstill.core.schedule cimport (
-    MUST_END,
-    THEN_BACKLOG,
-    THEN_END,
-    THEN_GO_ON,
-    THEN_WAIT,
-    runner_t,
-    schedule_abandon,
-    schedule_admit,
-    schedule_advance,
-    schedule_clock,
-    schedule_close,
-    schedule_disarm,
-    schedule_drain,
-    schedule_end,
-    schedule_enter,
-    schedule_forget,
-    schedule_next,
-    schedule_note,
-    schedule_open,
-    schedule_t,
-    schedule_wait,
+    MUST_END, THEN_BACKLOG, THEN_END, THEN_GO_ON, THEN_HOLD, THEN_WAIT, runner_t, schedule_abandon, schedule_admit,
+    schedule_advance, schedule_clock, schedule_close, schedule_disarm, schedule_drain, schedule_end, schedule_enter,
+    schedule_forget, schedule_next, schedule_note, schedule_open, schedule_t, schedule_wait,
 )
 from potstill.core.share cimport DEFER_NS, publish_load, share_defers, share_step_back
 from potstill.core.slots cimport (
@@ -150,6 +133,7 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
         self.schedule.timeouts_ns[LIST_DEFER] = DEFER_NS
         self.schedule.timeouts_ns[LIST_QUEUE] = <long long>(options.queue_timeout_s * 1e9)
+        self.schedule.held_max = options.backlog_limit
         self.connections_max = options.max_connections
         self._drained = threading.Event()
         self._complained_ns = {}
@@ -266,6 +250,7 @@ cdef class Engine:
             target=self.schedule.target,
             ready=self.schedule.ready.count,
             backlog=self.schedule.backlog.count,
+            held=self.schedule.held,
             octets_received=totals["octets_received"],
             octets_sent=totals["octets_sent"],
             refused=self.stats.refused(),
@@ -398,6 +383,8 @@ cdef class Engine:
             Py_DECREF(connection)      # the slot's reference
         elif verdict == PHASE_GO_ON:
             me.then = THEN_GO_ON
+        elif verdict == PHASE_HELD:
+            me.then = THEN_HOLD
         else:
             me.list = verdict
             me.relevant = NOTE_READABLE | NOTE_PEER_CLOSED | NOTE_BROKEN | NOTE_EXPIRED | NOTE_DRAIN

@@ -7,7 +7,7 @@ from potstill.core.response cimport Exchange
 from potstill.core.runner cimport Runner
 
 cdef enum:
-    METHODS = 7
+    METHODS = 9
 
 cdef class Facilities:
     cdef dict base                     # what the environ of a request begins with; it holds the methods below

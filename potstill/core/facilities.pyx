@@ -17,6 +17,7 @@ from cpython.ref cimport PyObject
 
 from potstill.core.answer cimport answer_put_field, answer_t
 from potstill.core.departure cimport schedule_ask_inspection
+from potstill.core.held cimport hold
 from potstill.core.pending cimport Pending
 from potstill.core.poll cimport peer_gone
 from potstill.core.response cimport FRAMED_CHUNKED
@@ -73,7 +74,37 @@ cdef class Facilities:
         self.runner.hear()
         schedule_ask_inspection(self.runner.schedule)      # it may have left already
 
+    def close_connection(self):
+        """Close the connection without an answer; whatever the application still sends goes nowhere."""
+        cdef Exchange exchange = self._current("close_connection()")
+        exchange._check_caller("close_connection()")
+        exchange.keep_alive = False
+        exchange.cut = True
+        exchange.transport.lose()
+
     # The thread
+
+    def postpone(self, dropped, /):
+        """Let this request wait without a thread, until the callable that is returned is called.
+
+        Return from the application at once, without having called start_response: it is called again with the same
+        environ, which must be as it was, when the request has its turn in the backlog. `dropped()` is called instead
+        when the request ends before that: its client left, or it has waited too long. The callable may be called from
+        any thread; it returns False when there is nothing left to resume. None instead of it: --backlog-limit requests
+        wait like this already. Raises RuntimeError when the answer has begun.
+        """
+        cdef Exchange exchange = self._current("postpone()")
+        exchange._check_caller("postpone()")
+        if exchange.started or exchange.taken is not None:
+            raise RuntimeError("the request cannot be postponed: its answer has begun")
+        if exchange.held is not None:
+            raise RuntimeError("the request was postponed already")
+        if not callable(dropped):
+            raise TypeError(f"postpone() takes something to call, not {type(dropped).__name__}")
+        if self.runner.schedule.held_max and self.runner.schedule.held >= self.runner.schedule.held_max:
+            return None
+        exchange.held = hold(self.runner.schedule, self.runner.me.slot, dropped)
+        return exchange.held
 
     def io_bound(self):
         """Leave the runner's seat to others: what follows takes long and mostly waits.
@@ -204,6 +235,8 @@ cdef Facilities facilities_take(EnvironBuilder builder):
         "potstill.send_trailers": made.send_trailers,
         "wsgi.early_hints": made.early_hints,
         "gunicorn.socket": HandedSocket(made),
+        "potstill.postpone": made.postpone,
+        "potstill.close_connection": made.close_connection,
     }
     for key, value in entries.items():
         made.base[key] = value

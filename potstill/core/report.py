@@ -19,6 +19,7 @@ class EngineStatistics:
     target: int  # how many may be, 1 to Options.threads + 1; learnt from what the application does
     ready: int  # connections with news that nobody has looked at
     backlog: int  # whole requests waiting for a seat
+    held: int  # whole requests beside it, which the application has postponed
     octets_received: int  # of connections that have ended
     octets_sent: int
     refused: dict[str, int]  # slug of the rule that a request broke → how many did

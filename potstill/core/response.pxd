@@ -1,6 +1,7 @@
 # One exchange's answer: start_response, write(), iteration, framing.
 
 from potstill.core.answer cimport answer_t
+from potstill.core.held cimport Held
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
 
@@ -49,6 +50,7 @@ cdef class Exchange:
     cdef answer_t answer
     cdef bytes last_fields             # trailers of the answer, rendered
     cdef list callbacks                # to call when the client leaves
+    cdef Held held                     # why it waits, or None: it was not postponed
     cdef object taken                  # the socket that it has taken over, or None: nothing more is sent here
     # What has happened
     cdef bint head_sent

@@ -164,7 +164,7 @@ cdef class Exchange:
         if self.options.in_child:
             leave_child(None)
         try:
-            if self.taken is None and not self.over:
+            if self.taken is None and not self.over and (self.held is None or self.started):
                 self._send_result(result)
                 self._finish()
         except BaseException:

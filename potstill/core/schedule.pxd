@@ -16,6 +16,7 @@ cdef enum:
     THEN_GO_ON = 1                     # at the end of the ready queue, with a note: others come first
     THEN_BACKLOG = 2                   # a whole request that waits for a seat
     THEN_END = 3                       # it is closed
+    THEN_HOLD = 4                      # a whole request that the application wants to wait
 
 # What a thread without work has to do, without the GIL.
 cdef enum:
@@ -50,6 +51,7 @@ cdef struct schedule_t:
     long long[LISTS] timeouts_ns
     line_t ready
     line_t backlog
+    long long held, held_max           # whole requests beside it, until the application calls for them; 0: no limit
     int seats                          # threads that may be inside the application: --threads
     int running                        # seats taken
     int awake                          # threads that are not parked
@@ -83,7 +85,8 @@ cdef int schedule_drain(schedule_t *schedule) noexcept nogil
 cdef void schedule_advance(schedule_t *schedule, long long by_ns) noexcept nogil
 cdef void schedule_end(schedule_t *schedule) noexcept nogil
 
-# For the watch and for departures; the caller holds the lock.
+# For the watch, for departures and for requests that are held; the caller holds the lock.
+cdef void schedule_push(schedule_t *schedule, line_t *line, slot_t *slot) noexcept nogil
 cdef void schedule_leave_seat(schedule_t *schedule, runner_t *me) noexcept nogil
 cdef long long schedule_first_deadline(schedule_t *schedule) noexcept nogil
 cdef void schedule_wake_one(schedule_t *schedule) noexcept nogil

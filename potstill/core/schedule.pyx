@@ -211,7 +211,7 @@ cdef bint _anything_to_take(schedule_t *schedule) noexcept nogil:
     return schedule.ready.count > 0 or (schedule.running < schedule.seats and schedule.backlog.count > 0)
 
 
-cdef void _push(schedule_t *schedule, line_t *line, slot_t *slot) noexcept nogil:
+cdef void schedule_push(schedule_t *schedule, line_t *line, slot_t *slot) noexcept nogil:
     if line != &schedule.backlog:
         slot.queued_ns = schedule.now_ns
     line_push(line, slot)
@@ -235,12 +235,17 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         schedule.connections -= not slot.listener
         slab_give(&schedule.slab, slot)
         return
-    if me.then == THEN_BACKLOG:
+    if me.then == THEN_BACKLOG or me.then == THEN_HOLD:
         # It is whole: no deadline holds, and what has come meanwhile is looked at when its answer has been made.
         list_remove(schedule.lists, slot)
         slot.again = again & ~<unsigned int>NOTE_EXPIRED
         slot.notes = NOTE_RUN
-        _push(schedule, &schedule.backlog, slot)
+        slot.held = me.then == THEN_HOLD and not slot.released
+        slot.released = False
+        if slot.held:
+            schedule.held += 1
+        else:
+            schedule_push(schedule, &schedule.backlog, slot)
         if schedule.timeouts_ns[LIST_QUEUE]:
             _arm(schedule, slot, LIST_QUEUE)
         return
@@ -248,21 +253,21 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         # Whoever has something to do has no deadline, and none that passed meanwhile.
         list_remove(schedule.lists, slot)
         slot.notes = (again & ~<unsigned int>NOTE_EXPIRED) | NOTE_RESUME
-        _push(schedule, &schedule.ready, slot)
+        schedule_push(schedule, &schedule.ready, slot)
         return
     if me.list != slot.list:
         again &= ~<unsigned int>NOTE_EXPIRED       # it was another deadline's
     _arm(schedule, slot, me.list)
     if again & me.relevant:
         slot.notes = again
-        _push(schedule, &schedule.ready, slot)
+        schedule_push(schedule, &schedule.ready, slot)
         return
     slot.again = again                 # not of use in this phase, but perhaps in the next
     slot.busy = False
     if schedule.draining and me.list == LIST_IDLE:
         slot.busy = True
         slot.notes = NOTE_DRAIN
-        _push(schedule, &schedule.ready, slot)
+        schedule_push(schedule, &schedule.ready, slot)
 
 
 cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
@@ -337,7 +342,7 @@ cdef void _look(schedule_t *schedule, event_t *events, int count) noexcept nogil
         elif notes != NOTE_WRITABLE or slot.list == LIST_WRITE:
             slot.busy = True
             slot.notes = notes
-            _push(schedule, &schedule.ready, slot)
+            schedule_push(schedule, &schedule.ready, slot)
     if count == EVENTS_MAX:
         return                         # there may be more: who has sent in time must not expire unseen
     for i in range(LISTS):
@@ -351,9 +356,11 @@ cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
         if not slot.busy:
             slot.busy = True
             slot.notes = NOTE_EXPIRED
-            _push(schedule, &schedule.ready, slot)
+            schedule_push(schedule, &schedule.ready, slot)
         elif list == LIST_QUEUE:
-            if line_drop(&schedule.backlog, slot):
+            if slot.held or line_drop(&schedule.backlog, slot):
+                schedule.held -= slot.held
+                slot.held = False
                 slot.notes = NOTE_RUN | NOTE_EXPIRED
                 line_push(&schedule.ready, slot)
         elif list == LIST_HEAD or list == LIST_LINGER:
@@ -406,7 +413,7 @@ cdef void schedule_enter(schedule_t *schedule, slot_t *slot, unsigned int notes)
     """Put a slot that was just admitted on the ready line."""
     pthread_mutex_lock(&schedule.lock)
     slot.notes = notes
-    _push(schedule, &schedule.ready, slot)
+    schedule_push(schedule, &schedule.ready, slot)
     if schedule.waiting:
         wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
@@ -420,7 +427,7 @@ cdef void schedule_note(schedule_t *schedule, slot_t *slot, unsigned int notes) 
     else:
         slot.busy = True
         slot.notes = notes
-        _push(schedule, &schedule.ready, slot)
+        schedule_push(schedule, &schedule.ready, slot)
         if schedule.waiting:
             wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
@@ -461,7 +468,7 @@ cdef int _dismiss(schedule_t *schedule, int list) noexcept nogil:
         if not slot.busy:
             slot.busy = True
             slot.notes = NOTE_DRAIN
-            _push(schedule, &schedule.ready, slot)
+            schedule_push(schedule, &schedule.ready, slot)
             count += 1
         slot = slot.after
     return count

@@ -36,6 +36,8 @@ cdef struct slot_t:
     bint listener
     bint registered                    # with the poller
     bint busy                          # some thread, or a queue, has it; all others leave notes
+    bint held                          # its whole request waits outside of the backlog, for the application's word
+    bint released                      # … which has come already
     bint heard                         # its running request wants to know when the client leaves
     int pace                           # PACE_*: how long its requests take, of late
     int calls                          # of the application, as far as the average needs to know

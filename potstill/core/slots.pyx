@@ -31,7 +31,7 @@ cdef slot_t *slab_take(slab_t *slab) noexcept nogil:
     slot.next = NULL
     slot.generation += 1
     slot.in_use = True
-    slot.listener = slot.registered = slot.busy = slot.heard = False
+    slot.listener = slot.registered = slot.busy = slot.heard = slot.held = slot.released = False
     slot.pace = PACE_NEW
     slot.notes = slot.again = 0
     slot.calls = 0

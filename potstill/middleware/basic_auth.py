@@ -66,10 +66,7 @@ class BasicAuth:
     def __init__(
         self, app: WSGIApplication, path: str, *, realm: str = "Restricted", keep_authorization: bool = False
     ) -> None:
-        if not _REALM.fullmatch(realm):
-            raise ValueError(f"realm {realm!r}: printable ASCII, 1 to 255 characters")
-        quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
-        self._challenge = f'Basic realm="{quoted}", charset="UTF-8"'
+        self._challenge = challenge(realm)
         self._app = app
         self._users = ReloadedFile(path, parse_users)
         self._keep_authorization = keep_authorization
@@ -132,6 +129,14 @@ class BasicAuth:
             self._remembered[mark] = None
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
+
+
+def challenge(realm: str) -> str:
+    """WWW-Authenticate for the realm (RFC 7617 section 2); ValueError for one that cannot be said."""
+    if not _REALM.fullmatch(realm):
+        raise ValueError(f"realm {realm!r}: printable ASCII, 1 to 255 characters")
+    quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
+    return f'Basic realm="{quoted}", charset="UTF-8"'
 
 
 def credentials_of(authorization: str) -> tuple[bytes, bytes] | None:

@@ -61,6 +61,15 @@ def advice(sentence: str) -> Converter:
     return convert
 
 
+def networks(value: object) -> object:
+    """Addresses and networks between commas, or in a list; a star for everybody."""
+    found = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    entries = [str(entry).strip() for entry in found if str(entry).strip()]
+    if not entries:
+        raise Instead("Leave it out: nobody is trusted.")
+    return ["0.0.0.0/0", "::/0", "unix"] if "*" in entries else entries
+
+
 def octal(value: object) -> object:
     """A mask of file modes, written in octal."""
     text = str(value).strip().lower().removeprefix("0o")

@@ -11,6 +11,7 @@ from potstill.moving_in.converters import (
     gunicorn_addresses,
     gunicorn_mask,
     name_or_number,
+    networks,
     unless_zero,
     when_true,
     whole,
@@ -212,7 +213,13 @@ MECHANICS = (
         flags=("-D", "--daemon"),
         takes=NOTHING,
     ),
-    Row("forwarded_allow_ips", ours="forwarded_allow_ips", says=NO_PROXY, flags=("--forwarded-allow-ips",)),
+    Row(
+        "forwarded_allow_ips",
+        ours="forwarded_trust",
+        convert=networks,
+        note="X-Forwarded-For is believed as well as X-Forwarded-Proto: REMOTE_ADDR is the client's.",
+        flags=("--forwarded-allow-ips",),
+    ),
     Row("forwarder_headers", says=NO_PROXY, flags=("--forwarder-headers",)),
     Row("group", ours="group", convert=name_or_number, flags=("-g", "--group")),
     Row(

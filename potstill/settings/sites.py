@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from potstill.settings.about import SITES, About
-from potstill.settings.kinds import Several
+from potstill.settings.kinds import Choice, Several, Whole
 from potstill.settings.processes import ProcessSettings
 
 # In one text, a comma before a path begins the next route.
@@ -14,6 +14,9 @@ NEXT_ROUTE = r",(?=\s*/)"
 ENTRIES = Several(
     r"[^\x00-\x1f\x7f]+", "a network such as 10.0.0.0/8, an address or unix", "NETWORK", r"\s*;\s*"
 )
+
+# As long a row of proxies as anybody has; the middleware says the same.
+HOPS_MAX = 64
 
 # The options that add a route, with the key of a route that each stands for.
 ROUTE_FLAGS = {
@@ -86,6 +89,39 @@ class SiteSettings(ProcessSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         About(SITES, ENTRIES, "Who may not ask, whatever --allow says; may be repeated."),
     ] = ()
+    forwarded_trust: Annotated[
+        tuple[str, ...],
+        About(
+            SITES,
+            ENTRIES,
+            "Networks of the proxies whose word about the client is believed, or unix; may be repeated.",
+            peers=("gunicorn: forwarded-allow-ips",),
+        ),
+    ] = ()
+    forwarded_hops: Annotated[
+        int,
+        About(
+            SITES,
+            Whole(0, HOPS_MAX),
+            "Instead of --forwarded-trust: so many proxies stand in front, whatever their addresses.",
+        ),
+    ] = 0
+    forwarded_family: Annotated[
+        str,
+        About(
+            SITES,
+            Choice(("x-forwarded", "forwarded"), "FAMILY"),
+            "What the proxies set: X-Forwarded-For and the like, or Forwarded (RFC 7239).",
+        ),
+    ] = "x-forwarded"
+    forwarded_believe: Annotated[
+        tuple[str, ...],
+        About(
+            SITES,
+            Several("for|proto|host|port|prefix", "for, proto, host, port or prefix", "NAME", r"\s*,\s*"),
+            "What the proxies are believed about; name only what they set or remove with every request.",
+        ),
+    ] = ("for", "proto")
 
     @property
     def served(self) -> str:
@@ -96,3 +132,8 @@ class SiteSettings(ProcessSettings, frozen=True, kw_only=True):
     def has_routes(self) -> bool:
         """Whether there is something to serve besides APP."""
         return any(getattr(self, flag) for flag in ROUTE_FLAGS)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether something stands between the server and whatever is served."""
+        return bool(self.allow or self.deny or self.forwarded_trust or self.forwarded_hops)

@@ -7,25 +7,31 @@ code; those of the supervisor are loaded in the supervisor, where nothing of the
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from potstill.assemble import ApplicationLoadError, ApplicationNameError, failed, load_object
 
 logger = logging.getLogger("potstill")
 
 
-def call(reference: str, *arguments: object) -> None:
-    """Load and call the hook, if there is one.
+def load_hook(reference: str) -> Callable[..., object]:
+    """The function of that name.
 
-    Raises ApplicationNameError when there is no such function and ApplicationLoadError, with the traceback,
-    when it raises.
+    Raises ApplicationNameError when there is none, ApplicationLoadError when its module raises.
     """
-    if not reference:
-        return
     function = load_object(reference)
     if not callable(function):
         raise ApplicationNameError(
             f"the hook {reference} cannot be called: it is a {type(function).__name__}"
         )
+    return function  # type: ignore[no-any-return]
+
+
+def call(reference: str, *arguments: object) -> None:
+    """Load and call the hook, if there is one. Raises as `load_hook`, and for a hook that raises."""
+    if not reference:
+        return
+    function = load_hook(reference)
     try:
         function(*arguments)
     except KeyboardInterrupt:

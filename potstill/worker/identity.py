@@ -19,21 +19,39 @@ def become(user: str, group: str) -> None:
     """
     if not user and not group:
         return
-    account = find_user(user) if user else None
-    gid = find_group(group) if group else account.pw_gid if account else os.getgid()
-    uid = account.pw_uid if account else os.getuid()
+    uid, gid, name = whom(user, group)
     if (uid, gid) == (os.getuid(), os.getgid()) == (os.geteuid(), os.getegid()):
         return
     try:
         if os.geteuid() == 0:
-            os.initgroups(account.pw_name if account else pwd.getpwuid(uid).pw_name, gid)
+            os.initgroups(name or pwd.getpwuid(uid).pw_name, gid)
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
     except (PermissionError, KeyError) as error:
-        raise IdentityError(
-            f"cannot become user {uid} and group {gid} ({error}): only root may; start as root, "
-            "or leave --user and --group out and let the init system choose who runs this"
-        ) from error
+        raise not_allowed(uid, gid, error) from error
+
+
+def check(user: str, group: str) -> None:
+    """Raises IdentityError where `become` would, and changes nothing."""
+    if not user and not group:
+        return
+    uid, gid, _ = whom(user, group)
+    if os.geteuid() != 0 and (uid, gid) != (os.getuid(), os.getgid()):
+        raise not_allowed(uid, gid, "Operation not permitted")
+
+
+def whom(user: str, group: str) -> tuple[int, int, str]:
+    """(user, group, the user's name if one was given) in numbers; what is not given stays as it is."""
+    account = find_user(user) if user else None
+    gid = find_group(group) if group else account.pw_gid if account else os.getgid()
+    return account.pw_uid if account else os.getuid(), gid, account.pw_name if account else ""
+
+
+def not_allowed(uid: int, gid: int, why: object) -> IdentityError:
+    return IdentityError(
+        f"cannot become user {uid} and group {gid} ({why}): only root may; start as root, "
+        "or leave --user and --group out and let the init system choose who runs this"
+    )
 
 
 def find_user(user: str) -> pwd.struct_passwd:

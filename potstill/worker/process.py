@@ -244,7 +244,8 @@ class Worker:
             last_call_s = self._patience.graceful_timeout_s
         until = time.monotonic() + self._patience.graceful_timeout_s
         self.drain(dismiss=last_call_s == 0)
-        if running := self._engine.in_flight():
+        # A worker that is merely replaced finishes them, and nobody asked.
+        if notes[0] != Order.LEAVE and (running := self._engine.in_flight()):
             logger.info("%s", report(self._engine.statistics(), running))
         dismiss_at = time.monotonic() + last_call_s if last_call_s else math.inf
         complete, at_once = self._wait_drained(cause, until, dismiss_at, at_once=hurried(further))

@@ -106,3 +106,33 @@ def test_what_the_application_leaves_running_does_not_hold_it(here: Path) -> Non
     done = check(here, "busy:app", *FREE)
     assert done.returncode == 0
     assert "still running: ticker" in done.stderr
+
+
+HOOKS = "def note():\n    raise SystemExit('not to be called')\n"
+
+
+def test_hooks_are_loaded_and_not_called(here: Path) -> None:
+    """Each is told; a wrong name has its option in front."""
+    (here / "moments.py").write_text(HOOKS, encoding="utf-8")
+    right = ("--workers", "1", "--when-ready", "moments:note")
+    done = check(here, "shop:app", *FREE, *right)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "hook          --when-ready is moments:note\n" in done.stdout
+    done = check(here, "shop:app", *FREE, *right, "--on-exit", "moments:nte")
+    assert done.returncode == 2
+    assert "potstill: --on-exit: module 'moments' has no 'nte'; did you mean 'note'?" in done.stderr
+    (here / "broken.py").write_text("1 / 0\n", encoding="utf-8")
+    done = check(here, "shop:app", *FREE, "--workers", "1", "--pre-fork", "broken:note")
+    assert done.returncode == 3
+    assert "ZeroDivisionError" in done.stderr
+    assert "the module of --pre-fork raised while it was loaded" in done.stderr
+
+
+def test_who_will_serve(here: Path) -> None:
+    """A user that is not there is exit code 1; who we are already is right."""
+    done = check(here, "shop:app", *FREE, "--user", "nobody-of-that-name")
+    assert done.returncode == 1
+    assert "this machine has no such user" in done.stderr
+    done = check(here, "shop:app", *FREE, "--user", str(os.getuid()), "--group", str(os.getgid()))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"user          {os.getuid()}:{os.getgid()} is who will serve\n" in done.stdout

@@ -124,3 +124,33 @@ def test_wrong_routes_are_usage_errors(place: Path, flags: list[str], message: s
     with running([*SERVE, *flags], place) as server:
         assert server.code() == 2
         assert message in "\n".join(server.log.lines())
+
+
+PROXIED = """
+app = "shop:app"
+forwarded-trust = ["127.0.0.0/8"]
+
+[[site]]
+host = "closed.example"
+default = "deny"
+refuse = 444
+[site.routes]
+"/" = { app = "shop:app" }
+
+[[site]]
+allow = ["203.0.113.0/24"]
+[site.routes]
+"/" = { app = "shop:app" }
+"""
+
+
+def test_clients_behind_a_proxy_and_hosts_that_are_hung_up_on(place: Path) -> None:
+    """The rules see the client that the trusted proxy names; 444 is no answer at all."""
+    (place / "potstill.toml").write_text(PROXIED)
+    with running(SERVE, place) as server:
+        assert answer(server, "/a", **{"X-Forwarded-For": "203.0.113.7"})[:2] == (200, b"shop |/a")
+        assert answer(server, "/a", **{"X-Forwarded-For": "192.0.2.7"})[0] == 403
+        for _ in range(3):
+            with pytest.raises(http.client.RemoteDisconnected):
+                answer(server, "/a", Host="closed.example")
+        assert server.stop() == 0

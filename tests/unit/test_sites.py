@@ -247,3 +247,52 @@ def test_sites_and_settings_together(public: Path, monkeypatch: pytest.MonkeyPat
     assert ask(app, "/a.css", HTTP_HOST="static.example").body == b"css"
     assert ask(app, "/a.css").body == b"shop:app |/a.css"
     assert ask(app, "/a.css", REMOTE_ADDR="198.51.100.1").code == 403
+
+
+def test_proxies_that_are_trusted() -> None:
+    """Before any rule is asked, and for routes as well as for one application."""
+    app = named("a")
+    settings = Settings(forwarded_trust=("10.0.0.0/8",), allow=("203.0.113.0/24",))
+    trusting = assemble(settings, app)
+    through = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.7"}
+    assert ask(trusting, **through).code == 200
+    assert ask(trusting, **{**through, "REMOTE_ADDR": "192.0.2.1"}).code == 403
+    assert application_of(Settings(forwarded_hops=1), app) is not app
+    with pytest.raises(SitesError, match="either the networks of the trusted proxies or the number"):
+        assemble(Settings(forwarded_trust=("unix",), forwarded_hops=1), app)
+    with pytest.raises(SitesError, match="forwarded has no port"):
+        assemble(
+            Settings(forwarded_hops=1, forwarded_family="forwarded", forwarded_believe=("for", "port")), app
+        )
+
+
+def test_users_of_a_site_and_of_a_route(tmp_path: Path) -> None:
+    """With the realm that is named."""
+    file = tmp_path / "htpasswd"
+    file.write_text("alice:$2y$05$9mCXTSKKzq7YR6UUxMYEQO2z0rW0bJRjs2Qk4i1IyZ9oGlQ5uLWbq\n")
+    table = {
+        "host": "a.example",
+        "basic-auth": str(file),
+        "realm": "Shop",
+        "routes": {"/": {"app": "a"}},
+    }
+    other = {"routes": {"/": {"app": "a"}, "/in": {"app": "a", "basic-auth": str(file)}}}
+    app = assemble_sites(sites_of(table, other), Loader())
+    answer = ask(app, HTTP_HOST="a.example")
+    assert (answer.code, answer.all("WWW-Authenticate")) == (401, ['Basic realm="Shop", charset="UTF-8"'])
+    assert ask(app, HTTP_HOST="b.example").code == 200
+    assert ask(app, "/in", HTTP_HOST="b.example").code == 401
+
+
+def test_wrong_users(tmp_path: Path) -> None:
+    with pytest.raises(SitesError) as raised:
+        sites_of(
+            {
+                "basic-auth": str(tmp_path / "absent"),
+                "realm": "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+                "routes": {"/": {"app": "a"}},
+            }
+        )
+    problems = raised.value.problems
+    assert "absent" in problems[0]
+    assert "printable ASCII" in problems[1]

@@ -140,6 +140,7 @@ def test_the_statistics_add_up() -> None:
             target=1,
             ready=0,
             backlog=0,
+            held=0,
             octets_received=0,
             octets_sent=0,
             refused={},

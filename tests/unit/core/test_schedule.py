@@ -26,12 +26,12 @@ class Note(IntFlag):  # poll.pxd
 
 
 class List(IntEnum):  # slots.pxd
-    IDLE, HEAD, BODY, WRITE, LINGER, RETRY = range(6)
+    IDLE, HEAD, BODY, WRITE, LINGER, RETRY, QUEUE = range(7)
     NONE = 8
 
 
 class Then(IntEnum):  # schedule.pxd
-    WAIT, GO_ON, BACKLOG, END = range(4)
+    WAIT, GO_ON, BACKLOG, END, HOLD = range(5)
 
 
 class Must(IntEnum):

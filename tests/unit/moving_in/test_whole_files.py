@@ -33,7 +33,7 @@ PAIRS = [
 ]
 # Fields of ours that the tables name and the option table lacks: their lines become comments. Whoever adds
 # such an option takes it off this list, and the comparison below covers it.
-FALLING_BACK = {"forwarded_allow_ips"}
+FALLING_BACK: set[str] = set()
 
 
 def converted(name: str) -> Found:

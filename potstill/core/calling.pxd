@@ -1,0 +1,9 @@
+# What is noted of a request when the application is called for it.
+
+from potstill.core.response cimport Exchange
+from potstill.core.service cimport Service
+from potstill.core.workspace cimport Workspace
+
+cdef bint call_begin(
+    Service service, Exchange exchange, Workspace workspace, long long noticed_ns, bint inner
+) except -1

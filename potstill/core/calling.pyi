@@ -1,0 +1,1 @@
+"""What is noted of a request when the application is called for it. For compiled modules."""

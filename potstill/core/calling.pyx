@@ -1,0 +1,32 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What is noted of a request when the application is called for it: since when it has waited, and until when it may
+take.
+"""
+
+from potstill.core.stats cimport stats_queue
+
+from potstill.core.queueing import seconds_since
+
+
+cdef bint call_begin(
+    Service service, Exchange exchange, Workspace workspace, long long noticed_ns, bint inner
+) except -1:
+    """`noticed_ns` is when it came. False where it has waited longer than --queue-timeout: it is not to be called."""
+    cdef long long now = workspace.now_ns
+    cdef long long queue_ns = max(now - noticed_ns, 0)
+    if service.trust_request_start:
+        queue_ns = max(queue_ns, <long long>(1e9 * seconds_since(exchange.environ.get("HTTP_X_REQUEST_START"))))
+    if exchange.held is None:
+        stats_queue(workspace.counters, queue_ns)
+    exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
+    if service.queue_timeout_ns and queue_ns > service.queue_timeout_ns and not inner:
+        return False
+    if exchange.held is not None:      # it was called before, and counted
+        exchange.held.let_go()
+        exchange.held = None
+    if service.request_timeout_ns:
+        exchange.deadline_ns = now + service.request_timeout_ns
+        exchange.environ["potstill.deadline"] = exchange.deadline_ns / 1e9
+    exchange.called_ns, exchange.queue_ns = now, queue_ns
+    exchange.report_ns = service.slow_ns
+    return True
