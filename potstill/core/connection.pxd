@@ -73,4 +73,5 @@ cdef class Connection:
     cdef int _close_politely(self, Workspace workspace) except -1
     cdef void _note_method(self, head_t *head, const unsigned char *data) noexcept
     cdef int _refuse(self, Workspace workspace, int code) except -1
+    cdef bint _is_shared(self) except -1
     cdef int _linger(self, Workspace workspace) except -1

@@ -23,18 +23,8 @@ from potstill.core.calling cimport call_begin
 from potstill.core.environ cimport EnvironBuilder
 from potstill.core.facilities cimport Facilities, facilities_give, facilities_take
 from potstill.core.http1 cimport (
-    COMPLETE,
-    INCOMPLETE,
-    REFUSE_BODY_RATE,
-    REFUSE_BODY_TIMEOUT,
-    REFUSE_BODY_TOO_LARGE,
-    REFUSE_HEADER_TIMEOUT,
-    REFUSE_MISDIRECTED,
-    REFUSE_NO_MEMORY,
-    REFUSE_QUEUE_TIMEOUT,
-    REFUSE_SPOOL_FULL,
-    head_feed,
-    head_reset,
+    COMPLETE, INCOMPLETE, REFUSE_BODY_RATE, REFUSE_BODY_TIMEOUT, REFUSE_BODY_TOO_LARGE, REFUSE_HEADER_TIMEOUT,
+    REFUSE_MISDIRECTED, REFUSE_NO_MEMORY, REFUSE_QUEUE_TIMEOUT, REFUSE_SPOOL_FULL, head_feed, head_reset,
 )
 from potstill.core.intake cimport BODY_BLOCKED, BODY_WHOLE, RATE_GRACE_NS, Intake, live_input
 from potstill.core.pending cimport Pending
@@ -438,6 +428,8 @@ cdef class Connection:
     cdef int _close_politely(self, Workspace workspace) except -1:
         """The last answer has left. With bytes unread a close would be a reset, which may overtake the answer."""
         cdef Py_ssize_t count = 1
+        if self._is_shared():
+            return PHASE_LINGER        # who reads it says goodbye as well
         if self.pending is None:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
         if count <= 0 and not (count == WOULD_BLOCK and self.lasting):
@@ -477,9 +469,15 @@ cdef class Connection:
         self.phase_octets = 0
         return self._linger(workspace)
 
+    cdef bint _is_shared(self) except -1:
+        """Whether a thread of the application still uses the socket that was taken over."""
+        return self.taken is not None and self.taken.shared and self.taken.fileno() >= 0
+
     cdef int _linger(self, Workspace workspace) except -1:
         """Read and drop, so that the client sees the answer rather than a reset."""
         cdef Py_ssize_t count
+        if self._is_shared() and not self.transport.peer_closed:
+            return PHASE_LINGER
         while not self.transport.drained:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
             if count == WOULD_BLOCK:

@@ -24,9 +24,8 @@ from potstill.core.response cimport FRAMED_CHUNKED
 from potstill.core.workspace cimport Workspace
 
 import os
-import socket
 
-from potstill.core.handover import HandedSocket
+from potstill.core.handover import HandedSocket, TakenSocket
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *thing)
@@ -131,7 +130,7 @@ cdef class Facilities:
             raise RuntimeError("the connection cannot be taken over: its request has a body that was not read")
         if exchange.transport.queued:
             exchange.transport.flush()
-        taken = socket.socket(fileno=os.dup(exchange.transport.fd))
+        taken = TakenSocket(fileno=os.dup(exchange.transport.fd))
         taken.setblocking(True)
         self.used_up = True
         exchange.taken = taken

@@ -7,13 +7,29 @@ theirs, and the thread leaves its runner seat.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from threading import get_ident
 from typing import Any, Protocol
+
+
+class TakenSocket(socket.socket):
+    """The application's own end. A library that reads it in a thread of its own closes it by itself, perhaps
+    after the view has returned: `shared` says so to the server, which lets it say its last words.
+    """
+
+    shared = False
+
+    def close(self) -> None:
+        """And say that no more will come, which the server's own descriptor would keep from the client."""
+        with suppress(OSError):
+            self.shutdown(socket.SHUT_WR)
+        super().close()
 
 
 class Source(Protocol):
     """Who gives the socket away."""
 
-    def take_socket(self) -> tuple[socket.socket, bytes]: ...
+    def take_socket(self) -> tuple[TakenSocket, bytes]: ...
 
 
 class HandedSocket:
@@ -25,7 +41,8 @@ class HandedSocket:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._socket: socket.socket | None = None
+        self._socket: TakenSocket | None = None
+        self._thread = 0  # that has taken it
         self._ahead = b""
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -93,7 +110,10 @@ class HandedSocket:
     def setsockopt(self, level: int, name: int, value: Any) -> None:
         self._taken().setsockopt(level, name, value)
 
-    def _taken(self) -> socket.socket:
+    def _taken(self) -> TakenSocket:
         if self._socket is None:
             self._socket, self._ahead = self._source.take_socket()
+            self._thread = get_ident()
+        elif get_ident() != self._thread:
+            self._socket.shared = True
         return self._socket

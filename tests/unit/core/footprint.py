@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.support.engine import (
@@ -41,6 +41,8 @@ COUNTING = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
 }
 LARGE = bytes(2_000_000)
+# More than the core keeps of anything to use it again.
+AT_A_TIME = 64
 
 
 # The members of struct mallinfo2, all of them size_t (mallinfo(3)).
@@ -166,7 +168,8 @@ def ask(running: Running, raw: bytes, leave_after: int | None) -> None:
 def bytes_for_each_request(rounds: int) -> dict[str, float]:
     """For every kind, how much more memory is in use after so many of its requests, divided by their number.
 
-    As many come before, to fill Python's own free lists.
+    As many come before, to fill Python's own free lists; and those of the core are filled, which some kinds
+    draw upon.
 
     The key "descriptors" says how many more are open in the end.
     """
@@ -176,11 +179,21 @@ def bytes_for_each_request(rounds: int) -> dict[str, float]:
         open_before = descriptors()
         for kind, (raw, leave_after) in KINDS.items():
             repeat(lambda raw=raw, after=leave_after: ask(running, raw, after), running, rounds)  # type: ignore[misc]
+            fill(running)
             before = allocated()
             repeat(lambda raw=raw, after=leave_after: ask(running, raw, after), running, rounds)  # type: ignore[misc]
             found[kind] = (allocated() - before) / rounds
         found["descriptors"] = descriptors() - open_before
     return found
+
+
+def fill(running: Running) -> None:
+    """Have more requests open at a time than the core keeps objects for to use them again."""
+    with ExitStack() as stack:
+        for _ in range(AT_A_TIME):
+            stack.enter_context(running.client()).send(KINDS["half a body"][0])
+        running.wait(lambda now: now.connections == AT_A_TIME and idle(now))
+    running.wait_idle()
 
 
 def repeat(act: Callable[[], None], running: Running, rounds: int) -> None:

@@ -327,3 +327,41 @@ def test_beyond_the_limit_it_works_on_the_seat() -> None:
             for client in (one, two):
                 client.send(b"x")
                 assert client.socket.recv(1) == b"X"
+
+
+def test_a_thread_of_the_application_says_goodbye_after_the_view() -> None:
+    """As libraries do that read in a thread of their own; the client has half-closed or not."""
+    view_is_gone = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        taken = environ["gunicorn.socket"]
+        taken.send(HEAD_101)
+        heard = threading.Event()
+
+        def read() -> None:
+            assert taken.recv(100) == b"bye"
+            heard.set()
+            assert view_is_gone.wait(WAIT_S)
+            taken.send(b"goodbye")
+            taken.close()
+
+        threads.append(threading.Thread(target=read, daemon=True))
+        threads[-1].start()
+        assert heard.wait(WAIT_S)
+        raise StopIteration
+
+    with engine_on(application) as running:
+        for _ in range(5):
+            view_is_gone.clear()
+            with running.client() as client:
+                client.send(UPGRADE)
+                client.take(len(HEAD_101))
+                client.send(b"bye")
+                running.wait(lambda now: now.in_application == now.handed_over == 0)
+                view_is_gone.set()
+                assert client.take(7) == b"goodbye"
+                client.expect_end()
+            running.wait_idle()
+    for thread in threads:
+        thread.join(WAIT_S)
