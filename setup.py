@@ -30,8 +30,9 @@ COMPILE_PLAIN = ["-O3", "-g1", "-fno-plt", "-fvisibility=hidden"]
 COMPILE_SANITIZE = ["-O1", "-g", "-fno-omit-frame-pointer"]
 # The first report ends the process. What object-size would report, AddressSanitizer reports better.
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize=object-size", "-fno-sanitize-recover=all"]
-# Cython leaves unused functions behind; without these two, the warnings that remain are ours to read.
-WARNINGS_OFF = ["-Wno-unused-function", "-Wno-unreachable-code"]
+# Cython leaves unused functions behind, and compares its enumerators, which C takes for unsigned; without
+# these, the warnings that remain are ours to read.
+WARNINGS_OFF = ["-Wno-unused-function", "-Wno-unreachable-code", "-Wno-sign-compare"]
 
 # Bounds checks and the like stay as Cython has them: a module that does without says so in its first lines.
 DIRECTIVES = {"language_level": 3}

@@ -116,7 +116,7 @@ def test_socket_io(server: Server, transports: list[str]) -> None:
     """Connect, be acknowledged, be called back; by WebSocket, by upgrade from polling, by polling alone."""
     tasted = threading.Event()
     heard: list[object] = []
-    with socketio.SimpleClient() as client:
+    with socketio.SimpleClient(handle_sigint=False) as client:
         client.connect(url(server, "http", ""), transports=transports, wait_timeout=WAIT_S)
         for cask in range(5):
             assert client.call("taste", cask, timeout=WAIT_S) == {"tasting": cask}
@@ -127,7 +127,9 @@ def test_socket_io(server: Server, transports: list[str]) -> None:
 
 def test_more_socket_io_than_threads(server: Server) -> None:
     with ExitStack() as stack:
-        clients = [stack.enter_context(socketio.SimpleClient()) for _ in range(THREADS * 4)]
+        clients = [
+            stack.enter_context(socketio.SimpleClient(handle_sigint=False)) for _ in range(THREADS * 4)
+        ]
         for client in clients:
             client.connect(url(server, "http", ""), transports=["websocket"], wait_timeout=WAIT_S)
         say_hello(server)

@@ -84,6 +84,7 @@ def test_a_handler_of_the_program_may_stay_in_force(mailbox: Mailbox) -> None:
     """Then its signal leaves no note: what it means is the program's business."""
     seen: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         mailbox.take_signals(keep_own_handlers=True)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -92,7 +93,9 @@ def test_a_handler_of_the_program_may_stay_in_force(mailbox: Mailbox) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         assert mailbox.wait(WAIT_S) == [signal.SIGINT]
     finally:
+        mailbox.give_back_signals()
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def test_other_threads_take_no_signals(mailbox: Mailbox) -> None:
