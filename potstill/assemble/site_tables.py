@@ -57,6 +57,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     policy: str = "round-robin"
     sendfile: tuple[str, ...] = ()
     threads: int | None = None
+    queue: int = 100
     timeout: float | None = None
     body: int | None = None
     rate: str = ""
@@ -249,6 +250,7 @@ ROUTE_KEYS = {
     "policy": Key(Choice(("round-robin", "least-connections", "hash"), "WORD"), ("upstream",)),
     "sendfile": Key(Texts("a directory, as an absolute path"), CALLED, judge=_sendfile_roots),
     "threads": Key(Whole(1, 4096), CALLED),
+    "queue": Key(Whole(0, 1_000_000), CALLED),
     "timeout": Key(Duration(0.001), CALLED),
     "body": Key(Size(0, 1024 * GIB), CALLED),
     "rate": Key(Text("RATE"), judge=Rate.parse),

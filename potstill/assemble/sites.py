@@ -1,8 +1,8 @@
 """Sites → the one WSGI application that serves them all.
 
 The host chooses the site, the longest path its route. Around a route's application stand its limits, around
-a site's routes what holds for all of them. The order is the same everywhere, outermost first: threads,
-proxies, rate, access, users, path, body, time, content.
+a site's routes what holds for all of them. The order is the same everywhere, outermost first: proxies, rate,
+access, users, path, body, threads, time, content.
 
 Each application that routes name is loaded once, however many of them name it.
 """
@@ -20,6 +20,7 @@ from potstill.assemble.rates import RateTables
 from potstill.assemble.site_tables import Route, Site, read_sites
 from potstill.middleware import (
     AccessRules,
+    Afresh,
     BasicAuth,
     BodyLimit,
     Bulkhead,
@@ -39,7 +40,7 @@ from potstill.settings import Settings
 from potstill.settings.sites import ROUTE_FLAGS
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
     from potstill.middleware.ratelimit_table import SharedTable
 
@@ -74,7 +75,9 @@ def assemble(
     root = GIVEN if names else settings.app
     sites = with_flags(settings, settings.sites, root)
     application = assemble_sites(sites, lambda name: names.get(name) or load(name), rates)
-    return with_bulkheads(with_forwarded(with_access(application, settings), settings), sites)
+    application = with_forwarded(with_access(application, settings), settings)
+    limited = any(route.threads is not None for site in sites for route in site.routes)
+    return Afresh(application) if limited else application
 
 
 def with_flags(settings: Settings, sites: Sequence[Site] = (), root: str = "") -> tuple[Site, ...]:
@@ -153,32 +156,6 @@ def with_forwarded(application: WSGIApplication, settings: Settings) -> WSGIAppl
         raise SitesError([f"--forwarded-…: {error}"]) from None
 
 
-def with_bulkheads(application: WSGIApplication, sites: Iterable[Site]) -> WSGIApplication:
-    """The application behind the `threads` of its routes.
-
-    Bulkheads stand outside of everything, so that a request which has waited in the server's backlog comes
-    as it came first, and no rate limit counts it twice. Whose place it is, is found as the routes find it.
-    """
-    places: dict[str, WSGIApplication] = {}
-    for site in sites:
-        routes = {"/": application}
-        for route in site.routes:
-            limited = route.threads is not None
-            routes[route.path] = (
-                Bulkhead(application, route.threads or 1, backlog=True) if limited else application
-            )
-        for host in site.host or ("",):
-            places.update({host + path: place for path, place in routes.items()})
-    if all(place is application for place in places.values()):
-        return application
-    find = Mount(places, default=application).find
-
-    def bulkheads(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return find(environ)[0](environ, start_response)
-
-    return bulkheads
-
-
 def _site(site: Site, load_app: Load, rates: RateTables) -> WSGIApplication:
     application: WSGIApplication = Mount(
         {route.path: _route(route, load_app, rates.of(site, route)) for route in site.routes}
@@ -213,6 +190,8 @@ def _route(route: Route, load_app: Load, counts: SharedTable | None) -> WSGIAppl
         application = SendFile(application, roots=route.sendfile)
     if route.timeout is not None:
         application = Deadline(application, route.timeout)
+    if route.threads is not None:
+        application = Bulkhead(application, route.threads, backlog=route.queue)
     if route.body is not None:
         application = BodyLimit(application, route.body)
     if route.basic_auth:

@@ -21,12 +21,21 @@ cdef bint call_begin(
     exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
     if service.queue_timeout_ns and queue_ns > service.queue_timeout_ns and not inner:
         return False
-    if exchange.held is not None:      # it was called before, and counted
-        exchange.held.let_go()
-        exchange.held = None
+    if exchange.held is not None:
+        _begin_again(exchange)
     if service.request_timeout_ns:
         exchange.deadline_ns = now + service.request_timeout_ns
         exchange.environ["potstill.deadline"] = exchange.deadline_ns / 1e9
     exchange.called_ns, exchange.queue_ns = now, queue_ns
     exchange.report_ns = service.slow_ns
     return True
+
+
+cdef void _begin_again(Exchange exchange) noexcept:
+    """It was called before, and postponed: nothing of that call counts for this one."""
+    exchange.held.let_go()
+    exchange.held = None
+    exchange.callbacks = None
+    exchange.interruption = None
+    exchange.interrupted_ns = exchange.ended_ns = 0
+    exchange.closing = exchange.complete = exchange.resigned = exchange.departed = exchange.unwatched = False

@@ -91,7 +91,7 @@ cdef class Connection:
         runner.exchange = exchange
         exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
         runner.exchange = exchange.pending = None
-        if exchange.held is not None and not exchange.started and not exchange.over:
+        if exchange.held is not None and not (exchange.started or exchange.over or exchange.cut or self.transport.lost):
             self._go(PHASE_HELD)
             return
         add(&workspace.counters.exchanges, 1)
@@ -476,8 +476,8 @@ cdef class Connection:
     cdef int _linger(self, Workspace workspace) except -1:
         """Read and drop, so that the client sees the answer rather than a reset."""
         cdef Py_ssize_t count
-        if self._is_shared() and not self.transport.peer_closed:
-            return PHASE_LINGER
+        if self._is_shared():
+            return PHASE_LINGER        # what comes is for the application; the deadline holds
         while not self.transport.drained:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
             if count == WOULD_BLOCK:

@@ -5,20 +5,14 @@ A thread that leaves keeps the slot it has in hand and nothing else: no seat, no
 """
 
 from potstill.core.poll cimport wake_ring
+from potstill.core.pthread cimport pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock
 from potstill.core.schedule cimport (
-    pthread_cond_t,
-    pthread_mutex_t,
     runner_t,
     schedule_inspect,
     schedule_leave_seat,
     schedule_t,
     schedule_wake_one,
 )
-
-cdef extern from "<pthread.h>" nogil:
-    int pthread_mutex_lock(pthread_mutex_t *mutex)
-    int pthread_mutex_unlock(pthread_mutex_t *mutex)
-    int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 
 
 cdef void schedule_detach(schedule_t *schedule, runner_t *me) noexcept nogil:

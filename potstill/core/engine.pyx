@@ -133,7 +133,6 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
         self.schedule.timeouts_ns[LIST_DEFER] = DEFER_NS
         self.schedule.timeouts_ns[LIST_QUEUE] = <long long>(options.queue_timeout_s * 1e9)
-        self.schedule.held_max = options.backlog_limit
         self.connections_max = options.max_connections
         self._drained = threading.Event()
         self._complained_ns = {}
@@ -372,7 +371,7 @@ cdef class Engine:
 
     cdef void _conclude(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
         cdef int verdict = connection.verdict
-        if verdict <= PHASE_LINGER and not slot.registered:
+        if (verdict <= PHASE_LINGER or verdict == PHASE_HELD) and not slot.registered:
             # Only now: a connection that was answered and closed at once never troubles the poller.
             if poll_add(self.schedule.poller, slot.fd, slot_token(slot), False) < 0:
                 connection.end(workspace)

@@ -88,20 +88,18 @@ cdef class Facilities:
 
         Return from the application at once, without having called start_response: it is called again with the same
         environ, which must be as it was, when the request has its turn in the backlog. `dropped()` is called instead
-        when the request ends before that: its client left, or it has waited too long. The callable may be called from
-        any thread; it returns False when there is nothing left to resume. None instead of it: --backlog-limit requests
-        wait like this already. Raises RuntimeError when the answer has begun.
+        when the request ends before that: its client has reset the connection, or it has waited too long. The callable
+        may be called from any thread; it returns False when there is nothing left to resume. How many may wait is the
+        application's to say. Raises RuntimeError when the answer has begun.
         """
         cdef Exchange exchange = self._current("postpone()")
         exchange._check_caller("postpone()")
-        if exchange.started or exchange.taken is not None:
+        if exchange.started or exchange.taken is not None or exchange.cut:
             raise RuntimeError("the request cannot be postponed: its answer has begun")
         if exchange.held is not None:
             raise RuntimeError("the request was postponed already")
         if not callable(dropped):
             raise TypeError(f"postpone() takes something to call, not {type(dropped).__name__}")
-        if self.runner.schedule.held_max and self.runner.schedule.held >= self.runner.schedule.held_max:
-            return None
         exchange.held = hold(self.runner.schedule, self.runner.me.slot, dropped)
         return exchange.held
 
@@ -124,6 +122,8 @@ cdef class Facilities:
         cdef Pending pending = exchange.pending
         if exchange.taken is not None:
             raise RuntimeError("the connection was taken over already")
+        if exchange.held is not None:
+            raise RuntimeError("the connection cannot be taken over: its request was postponed")
         if exchange.head_sent or exchange.over:
             raise RuntimeError("the connection cannot be taken over: its answer has begun")
         if exchange.body_open:

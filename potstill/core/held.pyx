@@ -11,12 +11,9 @@ Owner: the exchange; whoever else has it may only call it. All of it happens und
 cimport cython
 
 from potstill.core.poll cimport wake_ring
-from potstill.core.schedule cimport pthread_mutex_t, schedule_push, schedule_t, schedule_wake_one
+from potstill.core.pthread cimport pthread_mutex_lock, pthread_mutex_unlock
+from potstill.core.schedule cimport schedule_push, schedule_t, schedule_wake_one
 from potstill.core.slots cimport slot_t
-
-cdef extern from "<pthread.h>" nogil:
-    int pthread_mutex_lock(pthread_mutex_t *mutex)
-    int pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 
 @cython.final

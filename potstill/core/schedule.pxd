@@ -1,14 +1,9 @@
 # Which thread does what next: the ready queue, the backlog, the poller's chair, the runners' target, and the watch.
 
 from potstill.core.poll cimport EVENTS_MAX, event_t
+from potstill.core.pthread cimport pthread_cond_t, pthread_mutex_t
 from potstill.core.slots cimport LISTS, line_t, list_t, slab_t, slot_t
 from potstill.core.stats cimport counters_t, seat_t
-
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_mutex_t:
-        pass
-    ctypedef struct pthread_cond_t:
-        pass
 
 # What a thread says of the slot that it has finished with.
 cdef enum:
@@ -51,7 +46,7 @@ cdef struct schedule_t:
     long long[LISTS] timeouts_ns
     line_t ready
     line_t backlog
-    long long held, held_max           # whole requests beside it, until the application calls for them; 0: no limit
+    long long held                     # whole requests beside it, until the application calls for them
     int seats                          # threads that may be inside the application: --threads
     int running                        # seats taken
     int awake                          # threads that are not parked

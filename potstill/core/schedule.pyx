@@ -25,27 +25,16 @@ from potstill.core.poll cimport (
     EVENTS_MAX, NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE, NOTE_RESUME, NOTE_RUN,
     NOTE_WRITABLE, clock_ns, event_t, poll_add, poll_open, poll_wait, wake_hush, wake_open, wake_ring,
 )
+from potstill.core.pthread cimport (
+    pthread_cond_broadcast, pthread_cond_destroy, pthread_cond_init, pthread_cond_signal, pthread_cond_wait,
+    pthread_condattr_destroy, pthread_condattr_init, pthread_condattr_setclock, pthread_condattr_t,
+    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
+)
 from potstill.core.slots cimport (
     LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_QUEUE, LIST_WRITE, LISTS, list_append,
     PACE_QUICK, line_drop, line_pop, list_remove, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
 )
 from potstill.core.stats cimport counters_t
-
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_condattr_t:
-        pass
-    int pthread_mutex_init(pthread_mutex_t *mutex, void *attributes)
-    int pthread_mutex_lock(pthread_mutex_t *mutex)
-    int pthread_mutex_unlock(pthread_mutex_t *mutex)
-    int pthread_mutex_destroy(pthread_mutex_t *mutex)
-    int pthread_condattr_init(pthread_condattr_t *attributes)
-    int pthread_condattr_setclock(pthread_condattr_t *attributes, int clock)
-    int pthread_condattr_destroy(pthread_condattr_t *attributes)
-    int pthread_cond_init(pthread_cond_t *cond, pthread_condattr_t *attributes)
-    int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
-    int pthread_cond_signal(pthread_cond_t *cond)
-    int pthread_cond_broadcast(pthread_cond_t *cond)
-    int pthread_cond_destroy(pthread_cond_t *cond)
 
 
 cdef long long SPENT_MAX_NS = 50_000_000          # one turn is charged to its queue with so much at the most
@@ -230,6 +219,8 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
     me.line.spent_ns[me.pace] += min(me.spent_ns, SPENT_MAX_NS)
     again = slot.again
     slot.again = 0
+    slot.held = me.then == THEN_HOLD and not slot.released and not again & NOTE_BROKEN
+    slot.released = False
     if me.then == THEN_END:
         list_remove(schedule.lists, slot)
         schedule.connections -= not slot.listener
@@ -240,11 +231,8 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
         list_remove(schedule.lists, slot)
         slot.again = again & ~<unsigned int>NOTE_EXPIRED
         slot.notes = NOTE_RUN
-        slot.held = me.then == THEN_HOLD and not slot.released
-        slot.released = False
-        if slot.held:
-            schedule.held += 1
-        else:
+        schedule.held += slot.held
+        if not slot.held:
             schedule_push(schedule, &schedule.backlog, slot)
         if schedule.timeouts_ns[LIST_QUEUE]:
             _arm(schedule, slot, LIST_QUEUE)
@@ -277,7 +265,8 @@ cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
     list_remove(schedule.lists, slot)
     if list == LIST_NONE:
         return
-    list_append(schedule.lists, list, slot, schedule.now_ns + schedule.timeouts_ns[list])
+    list_append(schedule.lists, list, slot,
+                (slot.queued_ns if list == LIST_QUEUE else schedule.now_ns) + schedule.timeouts_ns[list])
     if schedule.waiting and slot.deadline_ns < schedule.waiting_until_ns:
         wake_ring(schedule.wake)
 
@@ -337,6 +326,8 @@ cdef void _look(schedule_t *schedule, event_t *events, int count) noexcept nogil
             slot.again |= notes
             if slot.heard and notes & (NOTE_PEER_CLOSED | NOTE_BROKEN):
                 schedule_inspect(schedule)
+            if slot.held and notes & NOTE_BROKEN:
+                _give_up(schedule, slot)
         elif slot.list == LIST_WRITE and not notes & (NOTE_WRITABLE | NOTE_BROKEN):
             slot.again |= notes        # not of use now, and must not put its deadline off
         elif notes != NOTE_WRITABLE or slot.list == LIST_WRITE:
@@ -349,6 +340,14 @@ cdef void _look(schedule_t *schedule, event_t *events, int count) noexcept nogil
         _expire(schedule, i)
 
 
+cdef void _give_up(schedule_t *schedule, slot_t *slot) noexcept nogil:
+    """A whole request comes to its end unheard: its client has gone, or its time is over."""
+    schedule.held -= slot.held
+    slot.held = False
+    list_remove(schedule.lists, slot)
+    line_push(&schedule.ready, slot)
+
+
 cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
     cdef slot_t *slot = schedule.lists[list].first
     while slot != NULL and slot.deadline_ns <= schedule.now_ns:
@@ -357,12 +356,9 @@ cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
             slot.busy = True
             slot.notes = NOTE_EXPIRED
             schedule_push(schedule, &schedule.ready, slot)
-        elif list == LIST_QUEUE:
-            if slot.held or line_drop(&schedule.backlog, slot):
-                schedule.held -= slot.held
-                slot.held = False
-                slot.notes = NOTE_RUN | NOTE_EXPIRED
-                line_push(&schedule.ready, slot)
+        elif list == LIST_QUEUE and (slot.held or line_drop(&schedule.backlog, slot)):
+            slot.notes = NOTE_RUN | NOTE_EXPIRED
+            _give_up(schedule, slot)
         elif list == LIST_HEAD or list == LIST_LINGER:
             # Being read at this moment, but these two are not to be prolonged by that.
             slot.again |= NOTE_EXPIRED

@@ -73,16 +73,24 @@ cdef void slab_free(slab_t *slab) noexcept nogil:
 
 
 cdef void list_append(list_t *lists, int list, slot_t *slot, long long deadline_ns) noexcept nogil:
-    """Put a slot, which is in no list, at the end of one."""
+    """Put a slot, which is in no list, behind all that expire before it: mostly at the end."""
+    cdef slot_t *before = lists[list].last
+    cdef slot_t *after = NULL
+    while before != NULL and before.deadline_ns > deadline_ns:
+        after = before
+        before = before.before
     slot.list = list
     slot.deadline_ns = deadline_ns
-    slot.after = NULL
-    slot.before = lists[list].last
-    if slot.before != NULL:
-        slot.before.after = slot
+    slot.before = before
+    slot.after = after
+    if before != NULL:
+        before.after = slot
     else:
         lists[list].first = slot
-    lists[list].last = slot
+    if after != NULL:
+        after.before = slot
+    else:
+        lists[list].last = slot
 
 
 cdef void list_remove(list_t *lists, slot_t *slot) noexcept nogil:
@@ -139,10 +147,20 @@ cdef slot_t *line_pop(line_t *line) noexcept nogil:
 
 
 cdef bint line_drop(line_t *line, slot_t *slot) noexcept nogil:
-    """Take out a slot that has waited the longest of its pace; False where it has not."""
-    if line.queues[slot.pace].first != slot:
-        return False
-    queue_pop(&line.queues[slot.pace])
+    """Take a slot out, which has mostly waited the longest of its pace; False where it is not in the line."""
+    cdef queue_t *queue = &line.queues[slot.pace]
+    cdef slot_t *before = queue.first
+    if before == slot:
+        queue_pop(queue)
+    else:
+        while before != NULL and before.next != slot:
+            before = before.next
+        if before == NULL:
+            return False
+        before.next = slot.next
+        if queue.last == slot:
+            queue.last = before
+        queue.count -= 1
     line.count -= 1
     return True
 

@@ -17,9 +17,10 @@ from posix.time cimport timespec
 from posix.unistd cimport close, read
 
 from potstill.core.poll cimport clock_ns, poll_ready, process_cpu_ns
+from potstill.core.pthread cimport (
+    pthread_cond_signal, pthread_cond_timedwait, pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
+)
 from potstill.core.schedule cimport (
-    pthread_cond_t,
-    pthread_mutex_t,
     schedule_clock,
     schedule_first_deadline,
     schedule_inspect,
@@ -29,13 +30,6 @@ from potstill.core.schedule cimport (
 from potstill.core.share cimport publish_load
 from potstill.core.stats cimport Stats, load, store, take
 from potstill.core.transport cimport transport_push
-
-cdef extern from "<pthread.h>" nogil:
-    int pthread_mutex_lock(pthread_mutex_t *mutex)
-    int pthread_mutex_unlock(pthread_mutex_t *mutex)
-    int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
-    int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const timespec *until)
-    int pthread_cond_signal(pthread_cond_t *cond)
 
 cdef enum:
     LINGER_TICKS = 5                   # the watch stays up so long after the last exchange

@@ -9,6 +9,7 @@ without the rest of Potstill, under any server. A name loads its module when it 
 
 __all__ = [
     "AccessRules",
+    "Afresh",
     "Balance",
     "BasicAuth",
     "BodyLimit",
@@ -33,6 +34,7 @@ __all__ = [
 TYPE_CHECKING = False  # what type checkers take for true, without the cost of importing `typing`
 if TYPE_CHECKING:
     from potstill.middleware.access import AccessRules
+    from potstill.middleware.afresh import Afresh
     from potstill.middleware.balance import Balance
     from potstill.middleware.balance_checks import HealthCheck
     from potstill.middleware.basic_auth import BasicAuth

@@ -61,20 +61,15 @@ class Mount:
         self._looks_at_host = any(host != ANY for host in tables)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        application, prefix = self.find(environ)
-        if prefix:
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
-            environ["PATH_INFO"] = environ["PATH_INFO"][len(prefix) :]
-        return application(environ, start_response)
-
-    def find(self, environ: WSGIEnvironment) -> tuple[WSGIApplication, str]:
-        """Who answers the request, and the beginning of PATH_INFO that is its place. Leaves environ alone."""
         path = environ.get("PATH_INFO", "")
         for group in self._groups(environ) if self._looks_at_host else self._anywhere:
             prefix = group.prefix_of(path)
             if prefix is not None:
-                return group.paths[prefix], prefix
-        return self._default, ""
+                if prefix:
+                    environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+                    environ["PATH_INFO"] = path[len(prefix) :]
+                return group.paths[prefix](environ, start_response)
+        return self._default(environ, start_response)
 
     def _groups(self, environ: WSGIEnvironment) -> tuple[_Group, ...]:
         """The groups of routes for the request's host, the most specific first."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
+from potstill.middleware.afresh import AGAIN
 from potstill.middleware.answers import plain_answer
 from potstill.middleware.networks import IPV6_ORIGIN, UNIX_PLACE, place_of
 from potstill.middleware.ratelimit_rate import Rate, Verdict, seconds
@@ -96,9 +97,12 @@ class RateLimit:
         self._counting = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        verdict = self._table.update(
-            self.key_of(environ), lambda arrival_ns: self._rate.judge(arrival_ns, self._clock())
-        )
+        again = environ.get(AGAIN, {})
+        verdict = again.get(self)  # one that was postponed has been counted
+        if verdict is None:
+            verdict = again[self] = self._table.update(
+                self.key_of(environ), lambda arrival_ns: self._rate.judge(arrival_ns, self._clock())
+            )
         if not verdict.passes:
             return self._refuse(verdict, environ, start_response)
         if not self._fields:

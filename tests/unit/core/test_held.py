@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engine import GET, Environ, StartResponse, engine_on, hello, request, wait_until
+from tests.support.engine import GET, Environ, Gate, StartResponse, engine_on, hello, request, wait_until
 from tests.unit.core.stage import Log
 from tests.unit.core.test_schedule import List, Must, Note, Then, Threads
 
@@ -27,11 +28,7 @@ class Postponing:
         self.calls.append(environ["PATH_INFO"])
         if environ["PATH_INFO"] == "/later" and "seen" not in environ:
             environ["seen"] = True
-            resume = environ["potstill.postpone"](self.drop)
-            if resume is None:
-                start_response("429 Too Many Requests", [])
-                return []
-            self.resumes.append(resume)
+            self.resumes.append(environ["potstill.postpone"](self.drop))
             return ()
         if environ["REQUEST_METHOD"] == "POST":
             start_response("200 OK", [])
@@ -123,20 +120,101 @@ def test_one_that_has_waited_too_long_is_dropped() -> None:
     assert (app.drops, app.calls) == (1, ["/later"])
 
 
-def test_one_whose_client_has_gone_is_dropped_when_its_turn_comes() -> None:
+@pytest.mark.parametrize("first", [True, False])
+def test_one_whose_client_has_gone_is_dropped(first: bool) -> None:
+    """At once, whether it was the first request of its connection or not."""
     app = Postponing()
     with engine_on(app, threads=1) as running:
         client = running.client()
-        client.send(request("/first"))
-        client.response()  # the poller knows the connection now
+        if not first:
+            client.send(GET)
+            client.response()
         client.send(LATER)
         running.wait(lambda now: now.held == 1)
         client.reset()
-        running.wait_looked()
-        assert app.resumes[0]()
         assert app.dropped.acquire(timeout=20)
-        running.wait_idle()
-        assert app.calls == ["/first", "/later"]
+        running.wait(lambda now: now.connections == now.held == 0)
+        assert not app.resumes[0]()
+        assert app.calls[-1] == "/later"
+
+
+@pytest.mark.parametrize("result", [(), [], iter(())], ids=["tuple", "list", "iterator"])
+def test_its_deadline_holds_when_it_comes_again(result: Any) -> None:
+    """Whatever it has returned before; the view is interrupted."""
+    calls: list[str] = []
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        calls.append("called")
+        if len(calls) == 1:
+            environ["potstill.on_disconnect"](lambda: calls.append("gone"))
+            environ["potstill.postpone"](list)()
+            return result  # type: ignore[no-any-return]
+        try:
+            while True:  # where no lock is at stake
+                os.getpid()
+        except BaseException as error:
+            calls.append(type(error).__name__)
+            raise
+
+    with engine_on(application, threads=1, request_timeout_s=5) as running, running.client() as client:
+        client.send(GET)
+        running.wait(lambda now: len(calls) == 2)
+        running.engine.advance_clock(6)
+        assert client.response().status == 504
+        wait_until(lambda: len(calls) == 3)
+        assert calls == ["called", "called", "RequestTimeout"]
+
+
+def test_the_time_in_the_queue_is_over_behind_others_too() -> None:
+    """It was held before the other came, and released behind it; its own time counts."""
+    app = Postponing()
+    gate = Gate()
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/block":
+            gate.pass_through()
+        return app(environ, start_response)
+
+    with (
+        gate,
+        engine_on(application, threads=1, queue_timeout_s=10) as running,
+        running.client() as held,
+        running.client() as blocking,
+        running.client() as other,
+    ):
+        held.send(LATER)
+        running.wait(lambda now: now.held == 1)
+        running.engine.advance_clock(4)
+        blocking.send(request("/block"))
+        gate.wait_entered(1)
+        other.send(GET)
+        running.wait(lambda now: now.backlog == 1)
+        assert app.resumes[0]()
+        running.wait(lambda now: now.backlog == 2)
+        running.engine.advance_clock(7)
+        assert held.response().status == 503
+        assert running.now.backlog == 1
+        gate.open()
+        assert blocking.response().status == other.response().status == 200
+
+
+def test_a_word_for_one_request_is_none_for_the_next() -> None:
+    """Which waits, on the same connection."""
+    kept: list[Any] = []
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        kept.append(environ["potstill.postpone"](list))
+        if environ["PATH_INFO"] == "/now":
+            kept[-1]()
+            return hello(environ, start_response)
+        return []
+
+    with engine_on(application, threads=1) as running, running.client() as client:
+        client.send(request("/now"))
+        assert client.response().body == b"hello\n"
+        client.send(request("/later"))
+        running.wait(lambda now: now.held == 1)
+        assert len(kept) == 2
 
 
 def test_the_end_of_the_engine_drops_it() -> None:
@@ -163,26 +241,18 @@ def test_a_callback_that_raises_is_logged(log: Log) -> None:
     log.wait_for("exception in the callback for a postponed request", "what was dropped")
 
 
-def test_no_more_than_the_limit_of_the_backlog() -> None:
-    app = Postponing()
-    with engine_on(app, threads=1, backlog_limit=2) as running, ExitStack() as stack:
-        clients = [stack.enter_context(running.client()) for _ in range(2)]
-        for client in clients:
-            client.send(LATER)
-        running.wait(lambda now: now.held == 2)
-        with running.client() as third:
-            third.send(LATER)
-            assert third.response().status == 429
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
         lambda environ, start_response: (start_response("200 OK", []), environ["potstill.postpone"](print)),
         lambda environ, start_response: [environ["potstill.postpone"](print) for _ in range(2)],
         lambda environ, start_response: environ["potstill.postpone"](None),
+        lambda environ, start_response: (
+            environ["potstill.postpone"](print),
+            environ["gunicorn.socket"].fileno(),
+        ),
     ],
-    ids=["begun", "twice", "no-callable"],
+    ids=["begun", "twice", "no-callable", "taken"],
 )
 def test_what_cannot_be_postponed_is_an_error(wrong: Callable[..., Any]) -> None:
     """And an answer: 500."""
@@ -217,10 +287,13 @@ def test_after_its_request_nothing_is_postponed() -> None:
             kept[0](print)
 
 
-def test_closing_without_an_answer() -> None:
+@pytest.mark.parametrize("postponed", [False, True])
+def test_closing_without_an_answer(postponed: bool) -> None:
     """Not an octet goes out, and what the application returns is nobody's."""
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if postponed:
+            environ["potstill.postpone"](list)
         environ["potstill.close_connection"]()
         return hello(environ, start_response)
 
