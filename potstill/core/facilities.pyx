@@ -20,6 +20,7 @@ from potstill.core.departure cimport schedule_ask_inspection
 from potstill.core.pending cimport Pending
 from potstill.core.poll cimport peer_gone
 from potstill.core.response cimport FRAMED_CHUNKED
+from potstill.core.tls cimport TlsTransport
 from potstill.core.workspace cimport Workspace
 
 import os
@@ -101,6 +102,8 @@ cdef class Facilities:
         if exchange.transport.queued:
             exchange.transport.flush()
         taken = socket.socket(fileno=os.dup(exchange.transport.fd))
+        if type(exchange.transport) is TlsTransport:
+            taken = (<TlsTransport>exchange.transport).give_away(taken)
         taken.setblocking(True)
         self.used_up = True
         exchange.taken = taken

@@ -2,8 +2,14 @@
 """What all connections of an engine share: the application, and the limits that its clients are held to."""
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
-from potstill.core.response cimport ResponseOptions
+from potstill.core.response cimport Exchange, ResponseOptions
+from potstill.core.stats cimport stats_queue
+from potstill.core.workspace cimport Workspace
+
+from potstill.core.queueing import seconds_since
+from potstill.core.refusals import REFUSALS, refusal_answer
 
 
 @cython.final
@@ -34,3 +40,37 @@ cdef class Service:
         self.retry_after = b"Retry-After: %d\r\n" % max(1, round(options.queue_timeout_s))
         self.answers = answers
         self.log = log
+
+    cdef bint admit(self, Exchange exchange, Workspace workspace, long long noticed_ns, bint own) except -1:
+        """Note when the application is called, and how long that took. False where it took too long, unless the
+        application is the server's own."""
+        cdef long long now = workspace.now_ns
+        cdef long long queue_ns = max(now - noticed_ns, 0)
+        if self.trust_request_start:
+            queue_ns = max(queue_ns, <long long>(1e9 * seconds_since(exchange.environ.get("HTTP_X_REQUEST_START"))))
+        stats_queue(workspace.counters, queue_ns)
+        exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
+        if self.queue_timeout_ns and queue_ns > self.queue_timeout_ns and not own:
+            return False
+        if self.request_timeout_ns:
+            exchange.deadline_ns = now + self.request_timeout_ns
+            exchange.environ["potstill.deadline"] = exchange.deadline_ns / 1e9
+        exchange.called_ns, exchange.queue_ns = now, queue_ns
+        exchange.report_ns = self.slow_ns
+        return True
+
+    cdef int put_refusal(self, Workspace workspace, int code, bint head_only) except -1:
+        """Render the whole answer that refuses a request, the last of its connection (RFC 9112 section 9.6)."""
+        refusal = REFUSALS[code]
+        head, body = refusal_answer(refusal)
+        if refusal.status == 503:
+            head += self.retry_after   # RFC 9110 section 10.2.3
+        if head_only:
+            body = b""
+        workspace.output_size = 0
+        workspace.put(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
+        workspace.put(PyBytes_AS_STRING(self.answers.server_line), PyBytes_GET_SIZE(self.answers.server_line))
+        workspace.put_date()
+        workspace.put(b"\r\n", 2)
+        workspace.put(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+        return 0
