@@ -117,6 +117,13 @@ cdef class Opening:
         if verdict == SHAKE_MORE:
             return OPEN_MORE
         if verdict == SHAKE_FAILED:
-            self.failure = f"no TLS handshake: {self.secure.failure}"
+            self.failure = f"no TLS handshake: {_plainly(self.secure.failure)}"
             return OPEN_FAILED
         return OPEN_LOST
+
+
+cdef str _plainly(str reason):
+    """OpenSSL's reason for a failure, as the end of a sentence."""
+    if reason == "CALLBACK_FAILED":    # the choice by name (potstill.net.tls)
+        return "there is no certificate for the host that it asked for"
+    return reason.replace("_", " ").lower() if reason.isupper() else reason

@@ -58,8 +58,9 @@ def test_certificates_by_name(root: Authority) -> None:
         assert shown(running, None) == default.serial
 
 
-def test_unknown_names_are_refused(root: Authority) -> None:
+def test_unknown_names_are_refused(root: Authority, caplog: pytest.LogCaptureFixture) -> None:
     """By the alert that exists for it (unrecognized_name), where that is wanted, or there is no default."""
+    caplog.set_level(logging.INFO)
     shop = root.issue(file="shop")
     for keys in (
         Keyring([source(shop, "shop.test", default=True)], Policy(strict=True)),
@@ -70,6 +71,7 @@ def test_unknown_names_are_refused(root: Authority) -> None:
             for host in ("other.test", None):
                 with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
                     secure_client(running.address, careless(), host)
+    assert caplog.text.count("there is no certificate for the host that it asked for") == 4
 
 
 def test_a_directory(root: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
