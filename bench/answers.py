@@ -6,7 +6,7 @@ import http.client
 from pathlib import Path
 
 from bench import apps
-from bench.launch import HOST
+from bench.process import client_of
 from bench.scenarios import Scenario
 
 ANSWER_TIMEOUT_S = 10.0
@@ -19,7 +19,7 @@ def fault(scenario: Scenario, port: int, seen: Path) -> str:
 
     `seen` is the file by which a client tells the streaming application that it has its first block.
     """
-    client = http.client.HTTPConnection(HOST, port, timeout=ANSWER_TIMEOUT_S)
+    client = client_of(port, ANSWER_TIMEOUT_S, secure=scenario.secure)
     try:
         for turn in range(ASKED_TIMES):
             found = _ask(client, scenario)

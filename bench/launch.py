@@ -1,4 +1,7 @@
-"""Starts a server that has no command of its own: `python -m bench.launch cheroot bench.apps:hello 8000`."""
+"""Starts a server that has no command of its own: `python -m bench.launch cheroot bench.apps:hello 8000`.
+
+Behind that may stand the files of a certificate and its key.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,11 @@ def run_fastwsgi(application: Any, port: int) -> None:
     fastwsgi.run(application, host=HOST, port=port, loglevel=0)
 
 
-def run_cheroot(application: Any, port: int) -> None:
+def run_cheroot(application: Any, port: int, *certificate: str) -> None:
     wsgi = importlib.import_module("cheroot.wsgi")
     server = wsgi.Server((HOST, port), application, numthreads=THREADS, request_queue_size=BACKLOG)
+    if certificate:
+        server.ssl_adapter = importlib.import_module("cheroot.ssl.builtin").BuiltinSSLAdapter(*certificate)
     # By default it keeps ten connections, for ten seconds.
     server.keep_alive_conn_limit = 1_000_000
     server.timeout = KEEPALIVE_S
@@ -36,7 +41,7 @@ def run_cheroot(application: Any, port: int) -> None:
         server.stop()
 
 
-RUN: dict[str, Callable[[Any, int], None]] = {
+RUN: dict[str, Callable[..., None]] = {
     "bjoern": run_bjoern,
     "cheroot": run_cheroot,
     "fastwsgi": run_fastwsgi,
@@ -44,9 +49,9 @@ RUN: dict[str, Callable[[Any, int], None]] = {
 
 
 def main() -> None:
-    server, application, port = sys.argv[1:]
+    server, application, port, *certificate = sys.argv[1:]
     module, _, name = application.partition(":")
-    RUN[server](getattr(importlib.import_module(module), name), int(port))
+    RUN[server](getattr(importlib.import_module(module), name), int(port), *certificate)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,12 @@ class Wrk:
                 *("taskset", "--cpu-list", str(core), "wrk", "--threads", "1"),
                 *("--connections", str(scenario.connections), "--duration", f"{seconds}s"),
                 *("--timeout", f"{WRK_TIMEOUT_S}s", "--script", str(SCRIPT), *headers),
-                *(f"http://{HOST}:{port}{scenario.path}", "--", scenario.method, str(scenario.body_bytes)),
+                *(
+                    f"{'https' if scenario.secure else 'http'}://{HOST}:{port}{scenario.path}",
+                    "--",
+                    scenario.method,
+                    str(scenario.body_bytes),
+                ),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ class Running:
     pid: int
     port: int
     log: Path
+    secure: bool = False
 
     def pids(self) -> list[int]:
         found = [self.pid]
@@ -93,7 +95,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def started(
-    command: list[str], core: int, port: int, log: Path, environment: dict[str, str]
+    command: list[str], core: int, port: int, log: Path, environment: dict[str, str], *, secure: bool = False
 ) -> Iterator[Running]:
     """The server, answering, while the block runs. Raises ServerFailedError when it does not come up."""
     with log.open("wb") as output:
@@ -105,7 +107,7 @@ def started(
             env=environment,
             start_new_session=True,
         )
-    running = Running(process.pid, port, log)
+    running = Running(process.pid, port, log, secure)
     try:
         _wait_answering(process, running)
         yield running
@@ -118,15 +120,24 @@ def _wait_answering(process: subprocess.Popen[bytes], running: Running) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ServerFailedError(f"it ended with {process.returncode}: {running.last_words()}")
-        if _answers(running.port):
+        if _answers(running):
             return
         time.sleep(READY_PAUSE_S)
     raise ServerFailedError(f"no answer in {READY_TIMEOUT_S:.0f} s: {running.last_words()}")
 
 
-def _answers(port: int) -> bool:
+def client_of(port: int, timeout_s: float, *, secure: bool) -> http.client.HTTPConnection:
+    """A client of the server; over TLS it believes any certificate, which was made for this run."""
+    if secure:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(HOST, port, timeout=timeout_s, context=context)
+    return http.client.HTTPConnection(HOST, port, timeout=timeout_s)
+
+
+def _answers(running: Running) -> bool:
     """Whether a whole answer comes back; whether it is right is asked later."""
-    client = http.client.HTTPConnection(HOST, port, timeout=READY_TIMEOUT_S)
+    client = client_of(running.port, READY_TIMEOUT_S, secure=running.secure)
     try:
         client.request("GET", "/")
         client.getresponse().read()
@@ -143,7 +154,7 @@ def wait_quiet(running: Running) -> None:
     First its queue: a request of our own is answered behind those. Then its CPU time, which stands almost
     still when nothing is left to do. A server that never becomes quiet is measured as it is.
     """
-    _answers(running.port)
+    _answers(running)
     deadline = time.monotonic() + QUIET_TIMEOUT_S
     while time.monotonic() < deadline:
         before_s = running.cpu_s()

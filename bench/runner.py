@@ -21,7 +21,7 @@ from bench.measures import Measured, Plan, measure
 from bench.process import ServerFailedError, free_port, started
 from bench.results import Sample
 from bench.scenarios import Kind, Scenario
-from bench.servers import CONNECTIONS_MAX, PROJECT, Launch, Role, Server, build_floor
+from bench.servers import CONNECTIONS_MAX, PROJECT, Launch, Role, Server, build_floor, make_certificate
 
 # Measured once, whatever the number of rounds: they do not vary, and they take their time.
 ONCE = (Kind.CROWD, Kind.SILENCE, Kind.SPREAD)
@@ -35,6 +35,7 @@ class Place:
     floor: Path
     seen: Path  # see answers.py
     environment: dict[str, str]
+    certificate: tuple[str, str]
 
 
 def run(
@@ -55,6 +56,8 @@ def run(
                         continue
                     if scenario.workers > 1 and not server.several:
                         continue
+                    if scenario.secure and not server.secure:
+                        continue
                     measured = _sample(server, scenario, place, plan)
                     yield Sample(
                         server.name, scenario.name, turn, measured.figures, measured.fault, measured.note
@@ -72,7 +75,7 @@ def _prepare(directory: Path, plan: Plan) -> Place:
         "BENCH_SEEN": str(seen),
         "BENCH_SPIN_TURNS": _spin_turns(plan.server_core),
     }
-    return Place(directory, floor, seen, environment)
+    return Place(directory, floor, seen, environment, make_certificate(directory))
 
 
 def _spin_turns(core: int) -> str:
@@ -89,11 +92,17 @@ def _rotated(servers: Sequence[Server], turn: int) -> list[Server]:
 def _sample(server: Server, scenario: Scenario, place: Place, plan: Plan) -> Measured:
     port = free_port()
     launch = Launch(
-        f"bench.{scenario.application}", port, place.floor, scenario.floor or (), scenario.workers
+        f"bench.{scenario.application}",
+        port,
+        place.floor,
+        scenario.floor or (),
+        scenario.workers,
+        place.certificate if scenario.secure else (),
     )
     log = place.directory / f"{server.name}.log"
     try:
-        with started(server.command(launch), plan.server_core, port, log, place.environment) as running:
+        command, secure = server.command(launch), scenario.secure
+        with started(command, plan.server_core, port, log, place.environment, secure=secure) as running:
             fault = answers.fault(scenario, port, place.seen)
             measured = measure(running, scenario, plan)
             return replace(measured, fault=fault) if fault else measured

@@ -78,6 +78,8 @@ class Scenario:
     streams: bool = False
     # Processes that serve; servers that have only one are left out of more.
     workers: int = 1
+    # Over TLS; servers that speak none are left out.
+    secure: bool = False
     # Arguments of the floor, where its fixed answer is the answer asked for.
     floor: tuple[str, ...] | None = None
 
@@ -96,6 +98,15 @@ SCENARIOS = (
         apps.HELLO,
         headers=(("Connection", "close"),),
         floor=("close",),
+    ),
+    Scenario("tls", "hello over TLS", "apps:hello", apps.HELLO, secure=True),
+    Scenario(
+        "tls-new",
+        "a new TLS connection for each request",
+        "apps:hello",
+        apps.HELLO,
+        headers=(("Connection", "close"),),
+        secure=True,
     ),
     Scenario("many", "hello, 1,000 connections", "apps:hello", apps.HELLO, connections=1000, floor=()),
     Scenario("body", "1 MB body in one piece", "apps:body", apps.BODY),

@@ -40,6 +40,7 @@ class Launch:
     floor: Path  # the compiled floor
     floor_arguments: tuple[str, ...] = ()
     workers: int = 1
+    certificate: tuple[str, ...] = ()  # its file and its key's, where TLS is to be spoken
 
     @property
     def address(self) -> str:
@@ -56,6 +57,7 @@ class Server:
     remark: str = ""
     role: Role = Role.PEER
     several: bool = False  # it can serve from several processes
+    secure: bool = False  # it can speak TLS
 
     def version(self) -> str:
         if self.role is Role.FLOOR:
@@ -85,6 +87,15 @@ class Server:
         return f"{said[-1]}; {self.needs}"
 
 
+def make_certificate(directory: Path) -> tuple[str, str]:
+    """A self-signed certificate, of the kind that most sites have by now (ECDSA, P-256), and its key."""
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    kind = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    files = ["-out", str(certificate), "-keyout", str(key)]
+    subprocess.run(["openssl", *kind.split(), *files], check=True, capture_output=True)
+    return str(certificate), str(key)
+
+
 def build_floor(directory: Path) -> Path:
     """The compiled floor, in `directory`."""
     target = directory / "floor"
@@ -102,7 +113,15 @@ def _module(*arguments: str) -> list[str]:
 
 
 def _launched(name: str) -> Callable[[Launch], list[str]]:
-    return lambda launch: _module("bench.launch", name, launch.application, str(launch.port))
+    return lambda launch: _module(
+        "bench.launch", name, launch.application, str(launch.port), *launch.certificate
+    )
+
+
+def _flags(launch: Launch, *names: str) -> list[str]:
+    """The files of the certificate, each behind its flag."""
+    pairs = zip(names, launch.certificate, strict=False)
+    return [word for pair in pairs for word in pair]
 
 
 def _floor(launch: Launch) -> list[str]:
@@ -119,6 +138,7 @@ def _potstill(launch: Launch) -> list[str]:
         launch.address,
         *options.split(),
         *workers,
+        *_flags(launch, "--certfile", "--keyfile"),
         "--log-level",
         "warning",
     )
@@ -130,7 +150,16 @@ def _granian(launch: Launch) -> list[str]:
         f"--backlog {BACKLOG} --backpressure {CONNECTIONS_MAX} --no-ws --no-access-log --log-level warning"
     )
     where = ["--host", HOST, "--port", str(launch.port)]
-    return _module("granian", launch.application, *where, *options.split(), *limits.split())
+    tls = ["--ssl-protocol-min", "tls1.2"] if launch.certificate else []
+    return _module(
+        "granian",
+        launch.application,
+        *where,
+        *options.split(),
+        *limits.split(),
+        *_flags(launch, "--ssl-certificate", "--ssl-keyfile"),
+        *tls,
+    )
 
 
 def _gunicorn(launch: Launch) -> list[str]:
@@ -143,6 +172,7 @@ def _gunicorn(launch: Launch) -> list[str]:
         launch.address,
         *options.split(),
         *limits.split(),
+        *_flags(launch, "--certfile", "--keyfile"),
         "--no-control-socket",
     )
 
@@ -166,7 +196,8 @@ def _uwsgi(launch: Launch) -> list[str]:
     router = f"--http-keepalive={KEEPALIVE_S} --http-timeout={KEEPALIVE_S} --http-auto-chunked"
     return [
         _beside_python("uwsgi"),
-        *f"--http {launch.address}".split(),
+        *([f"--https={launch.address},{','.join(launch.certificate)}"] if launch.certificate else []),
+        *([] if launch.certificate else ["--http", launch.address]),
         *options.split(),
         *router.split(),
         "--die-on-term",
@@ -194,6 +225,7 @@ SERVERS = (
         "`make build`",
         role=Role.OURS,
         several=True,
+        secure=True,
     ),
     Server(
         "bjoern",
@@ -217,6 +249,7 @@ SERVERS = (
         _granian,
         remark="WSGI mode, 1 worker, 1 runtime thread, 8 blocking threads; HTTP/1 only: no guessing",
         several=True,
+        secure=True,
     ),
     Server(
         "gunicorn",
@@ -225,6 +258,7 @@ SERVERS = (
         _gunicorn,
         remark="gthread, 1 worker, its C parser where installed",
         several=True,
+        secure=True,
     ),
     Server(
         "waitress", "waitress", "waitress", _waitress, remark="poll instead of select, for over 1,024 sockets"
@@ -235,6 +269,7 @@ SERVERS = (
         "cheroot.wsgi",
         _launched("cheroot"),
         remark="keep_alive_conn_limit lifted from 10",
+        secure=True,
     ),
     Server(
         "uwsgi",
@@ -242,6 +277,7 @@ SERVERS = (
         "",
         _uwsgi,
         remark="behind its own http router, the only way it keeps more connections than threads",
+        secure=True,
     ),
 )
 

@@ -75,6 +75,8 @@ TARGETS = (
         0.95 * SLEEPS_PER_SECOND,
         unit="req/s",
     ),
+    Target("tls", "cpu_us", "CPU per request", Sense.AT_MOST, 1.0, BEST_PEER, "µs"),
+    Target("tls-new", "cpu_us", "CPU per connection", Sense.AT_MOST, 1.0, BEST_PEER, "µs"),
     *map(_below_best_peer, ("body", "file", "stream", "upload", "close", "many")),
     Target("idle", "idle_bytes", "resident memory for each", Sense.AT_MOST, 1024, unit="bytes"),
     Target("silence", "system_calls", "system calls in 10 s", Sense.AT_MOST, 0),

@@ -49,6 +49,7 @@ OPTIONS = Options(
     body_timeout_s=60.0,
     min_rate_bytes_s=0,
     write_timeout_s=60.0,
+    handshake_timeout_s=10.0,
     keepalive_s=60.0,
     keepalive_requests=0,
     max_connections=100,

@@ -16,8 +16,11 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from potstill.assemble import application_of, engine_options, manner_of
-from potstill.config import keyword_layer, resolve
+from potstill.assemble.tls import entrances_of, security_of, with_schemes
+from potstill.config import Configuration, keyword_layer, resolve
 from potstill.net.bind import Listener, open_at, open_listeners
 from potstill.settings import BY_FIELD, Settings
 from potstill.settings.about import HOOKS, PROCESS, WORKERS
@@ -25,6 +28,7 @@ from potstill.worker.console import set_up_logging, start_line, tell
 from potstill.worker.process import Patience, Worker, make_worker
 
 if TYPE_CHECKING:
+    import ssl
     from typing import Self
 
     from _typeshed.wsgi import WSGIApplication
@@ -35,6 +39,7 @@ SAID_ELSEWHERE = {
     "bind": "server_address",
     "backlog": "request_queue_size",
     "log_level": "logging.getLogger('potstill')",
+    "redirect_http": "a second WSGIServer",
 }
 
 
@@ -42,23 +47,36 @@ def serve(
     app: WSGIApplication,
     bind: str | Sequence[str] = DEFAULTS.bind,
     threads: int = DEFAULTS.threads,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
     **settings: object,
 ) -> None:
     """Serve `app` until a signal ends it; every option of the command line may be given by its name.
+
+    With an `ssl_context` that the program has made, every address speaks TLS by it.
 
     Returns when the last response has left, or the graceful timeout is over. Raises ValueError for settings
     that are wrong and OSError for an address that cannot be listened on. Outside the main thread there
     are no signals, and so no end: use `WSGIServer` there, which has `shutdown()`.
     """
     refuse_what_needs_the_command(settings)
-    resolved = resolve([keyword_layer({"bind": bind, "threads": threads, **settings})]).settings
+    resolved = secured(resolve([keyword_layer({"bind": bind, "threads": threads, **settings})]), ssl_context)
+    security = security_of(resolved)
     set_up_logging(resolved.log_level)
-    listeners = open_listeners(resolved.bind, manner_of(resolved))
+    addresses = (*resolved.bind, *resolved.redirect_http)
+    listeners = with_schemes(resolved, open_listeners(addresses, manner_of(resolved)))
     try:
         urls = [listener.url for listener in listeners]
         application = application_of(resolved, given=app)
         options = engine_options(resolved)
-        worker = make_worker(application, listeners, options, Patience(resolved.graceful_timeout))
+        worker = make_worker(
+            application,
+            listeners,
+            options,
+            Patience(resolved.graceful_timeout),
+            entrances=entrances_of(resolved, listeners, security),
+            upkeep=security.look if security else None,
+        )
         worker.start(keep_own_handlers=True)
         tell(start_line(name_of(app), urls, resolved.threads))
         worker.serve()
@@ -67,9 +85,16 @@ def serve(
             listener.close()
 
 
-def make_server(server_address: Any, application: WSGIApplication, /, **settings: object) -> WSGIServer:
+def make_server(
+    server_address: Any,
+    application: WSGIApplication,
+    /,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+    **settings: object,
+) -> WSGIServer:
     """A `WSGIServer` that listens at the address, with its application set."""
-    server = WSGIServer(server_address, **settings)
+    server = WSGIServer(server_address, ssl_context=ssl_context, **settings)
     server.set_app(application)
     return server
 
@@ -87,7 +112,9 @@ class WSGIServer:
     socket_type: ClassVar[int] = socket.SOCK_STREAM
     request_queue_size: ClassVar[int] = DEFAULTS.backlog
 
-    def __init__(self, server_address: Any, **settings: object) -> None:
+    def __init__(
+        self, server_address: Any, *, ssl_context: ssl.SSLContext | None = None, **settings: object
+    ) -> None:
         """Listen at the address; OSError when that cannot be, ValueError for wrong settings."""
         if self.socket_type != socket.SOCK_STREAM:
             raise ValueError("socket_type: HTTP needs SOCK_STREAM")
@@ -96,8 +123,10 @@ class WSGIServer:
                 raise ValueError(f"{name}: with a WSGIServer, {where} says that")
         refuse_what_needs_the_command(settings)
         keywords = {"backlog": self.request_queue_size, **settings}
-        self._settings = resolve([keyword_layer(keywords)]).settings
-        self._listener = open_at(self.address_family, server_address, manner_of(self._settings))
+        self._settings = secured(resolve([keyword_layer(keywords)]), ssl_context)
+        self._security = security_of(self._settings)
+        opened = open_at(self.address_family, server_address, manner_of(self._settings))
+        (self._listener,) = with_schemes(self._settings, [opened])
         self.listen_socket: socket.socket = self._listener.socket
         self.server_address: Any = self.listen_socket.getsockname()
         self.server_name, self.server_port = name_and_port(server_address, self._listener)
@@ -141,6 +170,8 @@ class WSGIServer:
                 engine_options(self._settings),
                 Patience(self._settings.graceful_timeout),
                 close_listeners=False,
+                entrances=entrances_of(self._settings, [self._listener], self._security),
+                upkeep=self._security.look if self._security else None,
             )
             # From here on a shutdown finds the worker, started or not.
             self._worker, self._serving_thread = worker, threading.current_thread()
@@ -191,6 +222,15 @@ class WSGIServer:
         trace: TracebackType | None,
     ) -> None:
         self.server_close()
+
+
+def secured(configuration: Configuration, context: ssl.SSLContext | None) -> Settings:
+    """The settings with a context of the program's own; ValueError where they name certificates as well."""
+    if context is None:
+        return configuration.settings
+    if configuration.settings.secure:
+        raise ValueError("ssl_context: has the certificate; leave out certfile and the like")
+    return msgspec.structs.replace(configuration.settings, ssl_context=context)
 
 
 def refuse_what_needs_the_command(settings: Iterable[str]) -> None:

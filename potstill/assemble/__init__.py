@@ -82,6 +82,7 @@ def engine_options(settings: Settings) -> Options:
         body_timeout_s=settings.body_timeout,
         min_rate_bytes_s=settings.min_rate,
         write_timeout_s=settings.write_timeout,
+        handshake_timeout_s=settings.handshake_timeout,
         keepalive_s=settings.keepalive,
         keepalive_requests=settings.keepalive_requests,
         max_connections=settings.max_connections or max_connections_auto(),
@@ -138,8 +139,14 @@ def application_of(
     if settings.sites or settings.has_routes or settings.has_rules:
         from potstill.assemble.sites import assemble
 
-        return assemble(settings, given, rates)
-    return load(settings.app) if given is None else given
+        application = assemble(settings, given, rates)
+    else:
+        application = load(settings.app) if given is None else given
+    if settings.hsts:
+        from potstill.middleware.https import StrictTransportSecurity
+
+        application = StrictTransportSecurity(application, settings.hsts)
+    return application
 
 
 def load(name: str) -> WSGIApplication:

@@ -116,6 +116,7 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
     # What follows loads the compiled core, sockets and threads: `--help` and `--version` do without.
     from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError
     from potstill.net.bind import BindError
+    from potstill.net.certificates import CertificateError
     from potstill.supervisor.channel import Fault
     from potstill.supervisor.loop import StartError
     from potstill.supervisor.serve import serve_command
@@ -124,7 +125,7 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
 
     try:
         code = serve_command(settings, reconfigure)
-    except (BindError, IdentityError) as error:
+    except (BindError, CertificateError, IdentityError) as error:
         fail(FAILED, f"potstill: {error}")
     except (ApplicationNameError, SitesError) as error:
         fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in problems_of(error)))

@@ -32,6 +32,7 @@ from potstill.settings.about import HOOKS
 
 # The words of the steps stand below each other.
 STEP_COLUMN = 13
+DAY_S = 24 * 3600
 
 
 @click.command(
@@ -53,6 +54,7 @@ def check(config_file: str | None, no_bind: bool, **given: Any) -> None:
     settings = configuration.settings
     told("settings", summary(configuration))
     codes = [
+        check_tls(configuration),
         check_addresses(settings, skip=no_bind),
         check_identity(settings),
         check_application(configuration),
@@ -71,6 +73,26 @@ def summary(configuration: Configuration) -> str:
     return f"{len(configuration.origins)} settings are right, {count} of them given{where}"
 
 
+def check_tls(configuration: Configuration) -> int:
+    """Load the certificates, as a server would."""
+    settings = settings_of(configuration)
+    if not settings.secure:
+        return 0
+    from potstill.assemble.tls import security_of
+    from potstill.net.certificates import CertificateError
+
+    try:
+        security = security_of(settings)
+    except CertificateError as error:
+        told("tls", str(error), wrong=True)
+        return FAILED
+    for expiry in security.expiries() if security else ():
+        days = int((expiry.valid_until_s - time.time()) // DAY_S)
+        hosts = ", ".join(expiry.hosts) or "all hosts"
+        told("tls", f"{expiry.name} for {hosts} can be used for another {days} days")
+    return 0
+
+
 def check_addresses(settings: Settings, *, skip: bool) -> int:
     """Listen on each address, and let go of all of them when all were tried."""
     from potstill.assemble import manner_of
@@ -78,7 +100,7 @@ def check_addresses(settings: Settings, *, skip: bool) -> int:
 
     code = 0
     held = []
-    for address in settings.bind:
+    for address in (*settings.bind, *settings.redirect_http):
         if skip:
             told("address", f"{address}: not tried")
             continue

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 import msgspec
 
-from potstill.cli.site_tables import SITES
+from potstill.cli.site_tables import SITES, TLS
 from potstill.config import Configuration, ConfigurationError, configure
 from potstill.config.layers import renamed
 from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option, Settings
@@ -22,8 +22,8 @@ FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
 HELP_COLUMN = 26
 
 # The tables of potstill.toml that are no options, with who reads them.
-SITE = "site"
-TABLES = MappingProxyType({SITE: SITES})
+SITE, CERTIFICATE = "site", "tls"
+TABLES = MappingProxyType({SITE: SITES, CERTIFICATE: TLS})
 
 VERBS = {
     "serve": "Serve an application; it need not be written.",
@@ -115,8 +115,11 @@ def reconfigured(file: str | None, given: Mapping[str, Any]) -> Configuration:
 
 
 def settings_of(configuration: Configuration) -> Settings:
-    """The settings with the sites of the file, as those who serve want them."""
-    return msgspec.structs.replace(configuration.settings, sites=configuration.tables.get(SITE, ()))
+    """The settings with the tables of the file, as those who serve want them."""
+    tables = configuration.tables
+    return msgspec.structs.replace(
+        configuration.settings, sites=tables.get(SITE, ()), tls=tables.get(CERTIFICATE, ())
+    )
 
 
 def settings_again(file: str | None, given: Mapping[str, Any]) -> Settings:

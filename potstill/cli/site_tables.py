@@ -1,7 +1,7 @@
-"""The `[[site]]` tables of potstill.toml: how they come from the file to who understands them.
+"""The `[[site]]` and `[[tls]]` tables of potstill.toml: how they come from the file to who understands them.
 
-What they may hold is in `potstill.assemble.site_tables`, which is loaded with the first of them: most
-configurations have none.
+What they may hold is in `potstill.assemble.site_tables` and `tls_tables`, which are loaded with the first of
+them: most configurations have none.
 """
 
 from __future__ import annotations
@@ -30,4 +30,23 @@ def schema() -> Mapping[str, Any]:
     return sites_schema()
 
 
+def read_tls(section: Section) -> Any:
+    """The certificates by host; ConfigurationError as from `read`."""
+    from potstill.assemble import SitesError
+    from potstill.assemble.tls_tables import read_certificates
+
+    try:
+        return read_certificates(section.value, lambda path: section.value_place(*path))
+    except SitesError as error:
+        raise ConfigurationError(error.problems) from None
+
+
+def schema_of_tls() -> Mapping[str, Any]:
+    """The JSON Schema of the tables, for editors."""
+    from potstill.assemble.tls_tables import certificates_schema
+
+    return certificates_schema()
+
+
 SITES = TableReader(read, schema)
+TLS = TableReader(read_tls, schema_of_tls)

@@ -140,7 +140,7 @@ def read(given: Given) -> Any:
     except ValueError as error:
         written = given.written or repr(given.value)
         raise ConfigurationError([f"{given.place}: {written} is not {error}"]) from None
-    wrong = wrong_addresses(given, value) if option.field == "bind" else []
+    wrong = wrong_addresses(given, value) if option.field in ("bind", "redirect_http") else []
     if wrong:
         raise ConfigurationError(wrong)
     return value
@@ -163,6 +163,7 @@ def contradictions(settings: Settings) -> list[str]:
     head = BY_FIELD["limit_request_head"]
     return [
         *without_supervisor(settings),
+        *tls_contradictions(settings),
         *(
             f"{part.name} {part.show(getattr(settings, part.field))} is more than {head.name} "
             f"{head.show(settings.limit_request_head)}, which a request would meet first; raise that too"
@@ -170,6 +171,21 @@ def contradictions(settings: Settings) -> list[str]:
             if getattr(settings, part.field) > settings.limit_request_head
         ),
     ]
+
+
+def tls_contradictions(settings: Settings) -> list[str]:
+    """Options about TLS that need another one; what the tables of the file add is not known here."""
+    wrong = []
+    for part in (BY_FIELD["keyfile"], BY_FIELD["chainfile"], BY_FIELD["keyfile_password"]):
+        if getattr(settings, part.field) and not settings.certfile:
+            wrong.append(f"{part.name} belongs to a certificate; name that too (certfile)")
+    if settings.dev_cert and settings.certfile:
+        wrong.append("dev-cert and certfile exclude each other")
+    if settings.cert_reqs != "none" and not settings.ca_certs:
+        wrong.append("cert-reqs needs the roots that clients' certificates are judged by (ca-certs)")
+    if settings.ca_certs and settings.cert_reqs == "none":
+        wrong.append("ca-certs has no effect while cert-reqs is none; make it optional or required")
+    return wrong
 
 
 def without_supervisor(settings: Settings) -> list[str]:

@@ -5,6 +5,7 @@ from potstill.core.environ cimport EnvironBuilder
 from potstill.core.facilities cimport Facilities
 from potstill.core.http1 cimport head_t
 from potstill.core.intake cimport Intake
+from potstill.core.opening cimport Opening
 from potstill.core.pending cimport Pending
 from potstill.core.response cimport Exchange
 from potstill.core.runner cimport Runner
@@ -12,18 +13,19 @@ from potstill.core.service cimport Service
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
 
-# Phases, and what the engine is told after each step: up to PHASE_LINGER it waits, in the deadline list of that number;
-# the later ones say what it has to do.
+# Phases, and what the engine is told after each step: up to PHASE_OPENING it waits, in the deadline list of that
+# number; the later ones say what it has to do.
 cdef enum:
     PHASE_IDLE = 0                     # between requests, no byte yet
     PHASE_HEAD = 1                     # part of a head has come
     PHASE_BODY = 2                     # the head has come, the body not wholly
     PHASE_WRITE = 3                    # the answer is made; the client has not taken all of it
     PHASE_LINGER = 4                   # refused or closing: reading and dropping, so that the client sees the answer
-    PHASE_READY = 5                    # a whole request: call the application
-    PHASE_GO_ON = 6                    # more can be done at once, but others come first
-    PHASE_ENDED = 7
-    PHASE_HELD = 8                     # the application wants the whole request to wait
+    PHASE_OPENING = 5                  # before HTTP: a proxy's word, the handshake of TLS
+    PHASE_READY = 6                    # a whole request: call the application
+    PHASE_GO_ON = 7                    # more can be done at once, but others come first
+    PHASE_ENDED = 8
+    PHASE_HELD = 9                     # the application wants the whole request to wait
 
 cdef class Connection:
     cdef readonly int phase
@@ -32,6 +34,9 @@ cdef class Connection:
     cdef Transport transport
     cdef EnvironBuilder builder
     cdef str remote_addr, remote_port
+    cdef Opening opening               # until HTTP begins, or None
+    cdef dict secured                  # what environs say of TLS; None on a plain connection
+    cdef object inner_always           # what answers all that comes by its listener, or None
     cdef Pending pending               # or None: an idle connection has none
     cdef Exchange exchange             # or None: between requests
     cdef Facilities facilities         # … and what it may be asked for
@@ -52,11 +57,12 @@ cdef class Connection:
     cdef void run(self, Workspace workspace, Runner runner, long long noticed_ns) noexcept
     cdef void turn_away(self, Workspace workspace, int code) noexcept
     cdef void _drop_exchange(self) noexcept
-    cdef void _drop_held(self) noexcept
     cdef void end(self, Workspace workspace) noexcept
     cdef void _go(self, int verdict) noexcept
     cdef void _log_failure(self, str what, object error) noexcept
     cdef int _handle(self, unsigned int notes, Workspace workspace) except -1
+    cdef str _name(self)
+    cdef int _open(self, Workspace workspace) except -1
     cdef int _expire(self, Workspace workspace) except -1
     cdef int _receive_head(self, Workspace workspace) except -1
     cdef int _read_head(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1
@@ -73,5 +79,4 @@ cdef class Connection:
     cdef int _close_politely(self, Workspace workspace) except -1
     cdef void _note_method(self, head_t *head, const unsigned char *data) noexcept
     cdef int _refuse(self, Workspace workspace, int code) except -1
-    cdef bint _is_shared(self) except -1
     cdef int _linger(self, Workspace workspace) except -1

@@ -20,14 +20,16 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from potstill.core.body cimport Body
 from potstill.core.calling cimport call_begin
-from potstill.core.environ cimport EnvironBuilder
 from potstill.core.facilities cimport Facilities, facilities_give, facilities_take
 from potstill.core.http1 cimport (
     COMPLETE, INCOMPLETE, REFUSE_BODY_RATE, REFUSE_BODY_TIMEOUT, REFUSE_BODY_TOO_LARGE, REFUSE_HEADER_TIMEOUT,
-    REFUSE_MISDIRECTED, REFUSE_NO_MEMORY, REFUSE_QUEUE_TIMEOUT, REFUSE_SPOOL_FULL, head_feed, head_reset,
+    REFUSE_MISDIRECTED, REFUSE_NO_MEMORY, REFUSE_PLAIN_ON_TLS, REFUSE_QUEUE_TIMEOUT, REFUSE_SPOOL_FULL, head_feed,
+    head_reset,
 )
 from potstill.core.intake cimport BODY_BLOCKED, BODY_WHOLE, RATE_GRACE_NS, Intake, live_input
-from potstill.core.pending cimport Pending
+from potstill.core.listener cimport Listener
+from potstill.core.opening cimport OPEN_DONE, OPEN_FAILED, OPEN_LOST, OPEN_MORE, Opening, opening_of
+from potstill.core.pending cimport Pending, pending_keep
 from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE
 from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
 from potstill.core.runner cimport Runner
@@ -36,7 +38,8 @@ from potstill.core.stats cimport add
 from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
 
-from potstill.core.refusals import REFUSALS, refusal_answer
+from potstill.core.handover import is_shared
+from potstill.core.refusals import REFUSALS
 
 cdef enum:
     PENDING_READ_BYTES = 2048          # asked for at a time, of a head that comes in pieces
@@ -47,15 +50,17 @@ cdef enum:
 @cython.final
 @cython.no_gc                          # it owns no object that could refer back to it
 cdef class Connection:
-    """A client on the transport it is given; `builder` makes the environs of the listener that it came by."""
+    """A client on the transport it is given, who came by that listener."""
 
-    def __cinit__(self, Service service, Transport transport, EnvironBuilder builder, str remote_addr, str remote_port):
+    def __cinit__(self, Service service, Transport transport, Listener listener, str remote_addr, str remote_port):
         self.service = service
         self.transport = transport
-        self.builder = builder
+        self.builder = listener.builder
+        self.inner_always = listener.application
         self.remote_addr = remote_addr
         self.remote_port = remote_port
-        self.phase = PHASE_IDLE
+        self.opening = opening_of(listener, transport, remote_addr, remote_port, service.limits.fields_max)
+        self.phase = PHASE_IDLE if self.opening is None else PHASE_OPENING
 
     cdef void handle(self, unsigned int notes, Workspace workspace) noexcept:
         """Take note, and go as far as it goes without waiting. Afterwards `phase` says what to wait for."""
@@ -85,6 +90,7 @@ cdef class Connection:
             self._log_failure("internal error before the application", error)
             self.end(workspace)
             return
+        exchange.pending = self.pending
         self.facilities.runner = runner
         if self.service.cancel:
             runner.hear()
@@ -147,7 +153,7 @@ cdef class Connection:
         cdef Facilities facilities = self.facilities
         if self.exchange is not None:
             if self.exchange.held is not None:
-                self._drop_held()
+                self.exchange.held.drop(self.service.log, self._name())
             self.exchange.environ = self.exchange.callbacks = None     # start_response may be kept; these are not
         self.exchange = None
         self.body = None
@@ -157,12 +163,6 @@ cdef class Connection:
             self.facilities = None
             facilities_give(self.builder, facilities)
 
-    cdef void _drop_held(self) noexcept:
-        try:
-            self.exchange.held.drop()
-        except BaseException as error:
-            self._log_failure("exception in the callback for a postponed request of", error)
-
     cdef void turn_away(self, Workspace workspace, int code) noexcept:
         """Refuse what has been read, whatever the reason."""
         try:
@@ -171,9 +171,12 @@ cdef class Connection:
             self._log_failure("internal error while refusing", error)
             self.end(workspace)
 
+    cdef str _name(self):
+        return peer_name(self.remote_addr, self.remote_port)
+
     cdef void _log_failure(self, str what, object error) noexcept:
         try:
-            self.service.log.error("%s %s: %s", what, peer_name(self.remote_addr, self.remote_port), error,
+            self.service.log.error("%s %s: %s", what, self._name(), error,
                                    exc_info=None if isinstance(error, OSError) else error)
         except BaseException:
             pass                       # a log that fails must not take the thread with it
@@ -192,6 +195,8 @@ cdef class Connection:
             return self._expire(workspace)
         if self.phase <= PHASE_HEAD:
             return self._receive_head(workspace)
+        if self.opening is not None:
+            return self._open(workspace)
         if self.phase == PHASE_BODY:
             return self._receive_body(workspace)
         if self.phase == PHASE_WRITE:
@@ -206,11 +211,38 @@ cdef class Connection:
             return self._refuse(workspace, REFUSE_HEADER_TIMEOUT)
         if self.phase == PHASE_BODY:
             return self._refuse(workspace, REFUSE_BODY_TIMEOUT)
-        if self.phase == PHASE_WRITE:
+        if self.opening is not None:
+            self.service.log.info("closed %s: not ready for HTTP within --handshake-timeout", self._name())
+        elif self.phase == PHASE_WRITE:
             self.service.log.info("closed %s: no octet of the response taken within --write-timeout",
-                                  peer_name(self.remote_addr, self.remote_port))
+                                  self._name())
         self.end(workspace)            # what is queued for a client that does not take it is cut off by a reset
         return PHASE_ENDED
+
+    # What comes before HTTP
+
+    cdef int _open(self, Workspace workspace) except -1:
+        cdef Opening opening = self.opening
+        cdef int verdict = opening.advance(workspace)
+        self.transport = opening.transport
+        self.remote_addr, self.remote_port = opening.remote_addr, opening.remote_port
+        if verdict == OPEN_MORE and self.service.answers.dismissing and not opening.begun:
+            verdict = OPEN_LOST        # nobody who would miss an answer
+        if verdict == OPEN_MORE:
+            return PHASE_WRITE if self.transport.queued else PHASE_OPENING
+        self.opening = None
+        if verdict == OPEN_DONE:
+            self.pending, self.secured, self.phase = opening.pending, opening.facts, PHASE_IDLE
+            return self._receive_head(workspace)
+        if verdict == OPEN_LOST:
+            self.end(workspace)
+            return PHASE_ENDED
+        if verdict == OPEN_FAILED:
+            self.service.log.info("closed %s: %s", self._name(), opening.failure)
+            self.transport.shut_sending()
+            self.phase_octets = 0
+            return self._linger(workspace)
+        return self._refuse(workspace, REFUSE_PLAIN_ON_TLS)
 
     # The head
 
@@ -274,7 +306,7 @@ cdef class Connection:
         self.requests += 1
         self.leave = False
         self._note_method(head, data)
-        if head.authority.length and data[head.target.start + 4] | 0x20 == c"s":
+        if head.authority.length and data[head.target.start + 4] | 0x20 == c"s" and self.secured is None:
             # RFC 9110 section 7.4: an https resource must not be given out over a connection that is not secured.
             return self._refuse(workspace, REFUSE_MISDIRECTED)
         self.body = Body.__new__(Body)
@@ -286,6 +318,8 @@ cdef class Connection:
         exchange.options = service.answers
         exchange.environ = self.builder.build(self.facilities.base, data, head, self.body, self.remote_addr,
                                               self.remote_port)
+        if self.secured is not None:
+            exchange.environ.update(self.secured)
         exchange.remote_addr = self.remote_addr
         exchange.remote_port = self.remote_port
         exchange.minor = head.minor
@@ -293,7 +327,9 @@ cdef class Connection:
         self.lasting = head.keep_alive
         exchange.keep_alive = head.keep_alive and service.keep_alive \
             and (service.requests_max == 0 or self.requests < service.requests_max)
-        if service.inner is not None:
+        if self.inner_always is not None:
+            self.inner = self.inner_always
+        elif service.inner is not None:
             self.inner = service.inner.get(data[head.path.start:head.path.start + head.path.length])
         if head.content_length <= 0 and not head.chunked:
             self._keep_rest(data + begin, size - begin)
@@ -341,16 +377,7 @@ cdef class Connection:
 
     cdef int _keep_rest(self, const unsigned char *data, size_t size) except -1:
         """Keep what stands behind the part of the request that has been used: a pipelined request."""
-        cdef Pending pending = self.pending
-        if size == 0:
-            self.pending = None
-        elif pending is not None:
-            pending.consume(data - pending.data)
-        else:
-            pending = Pending(self.service.limits.fields_max)
-            pending.put(data, size)
-            pending.unseen = True
-            self.pending = pending
+        self.pending = pending_keep(self.pending, data, size, self.service.limits.fields_max)
         return 0
 
     # The body
@@ -403,7 +430,7 @@ cdef class Connection:
             return PHASE_WRITE if transport.full else PHASE_GO_ON
         if not self.keep:
             self.lasting |= self.taken is not None     # its last words may be on their way, and ours
-            return self._close_politely(workspace)
+            return PHASE_LINGER if is_shared(self.taken) else self._close_politely(workspace)
         if self.pending is None and transport.drained:
             return PHASE_IDLE
         self.phase = PHASE_IDLE        # there is more, or may be: no event will tell of it again
@@ -419,7 +446,7 @@ cdef class Connection:
             return PHASE_GO_ON         # a fast client of a long answer: others come in between
         if self.transport.queued and self._too_slow(workspace, self.transport.sent):
             self.service.log.info("closed %s: the response is taken at less than --min-rate",
-                                  peer_name(self.remote_addr, self.remote_port))
+                                  self._name())
             self.abort = True
         return self._settle(workspace)
 
@@ -428,8 +455,6 @@ cdef class Connection:
     cdef int _close_politely(self, Workspace workspace) except -1:
         """The last answer has left. With bytes unread a close would be a reset, which may overtake the answer."""
         cdef Py_ssize_t count = 1
-        if self._is_shared():
-            return PHASE_LINGER        # who reads it says goodbye as well
         if self.pending is None:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)
         if count <= 0 and not (count == WOULD_BLOCK and self.lasting):
@@ -443,21 +468,10 @@ cdef class Connection:
     cdef int _refuse(self, Workspace workspace, int code) except -1:
         """Answer once, say that this is the end, and listen no more (RFC 9112 section 9.6)."""
         refusal = REFUSALS[code]
-        head, body = refusal_answer(refusal)
         add(&workspace.counters.refused[code], 1)
-        self.service.log.info("refused %s: %d %s: %s", peer_name(self.remote_addr, self.remote_port),
+        self.service.log.info("refused %s: %d %s: %s", self._name(),
                               refusal.status, refusal.rule, refusal.text)
-        if refusal.status == 503:
-            head += self.service.retry_after       # RFC 9110 section 10.2.3
-        if self.head_only:
-            body = b""
-        workspace.output_size = 0
-        workspace.put(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
-        workspace.put(PyBytes_AS_STRING(self.service.answers.server_line),
-                      PyBytes_GET_SIZE(self.service.answers.server_line))
-        workspace.put_date()
-        workspace.put(b"\r\n", 2)
-        workspace.put(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+        self.service.put_refusal(workspace, code, self.head_only)
         self.transport.send(workspace.output, workspace.output_size)
         self.pending = None
         self._drop_exchange()
@@ -469,14 +483,10 @@ cdef class Connection:
         self.phase_octets = 0
         return self._linger(workspace)
 
-    cdef bint _is_shared(self) except -1:
-        """Whether a thread of the application still uses the socket that was taken over."""
-        return self.taken is not None and self.taken.shared and self.taken.fileno() >= 0
-
     cdef int _linger(self, Workspace workspace) except -1:
         """Read and drop, so that the client sees the answer rather than a reset."""
         cdef Py_ssize_t count
-        if self._is_shared():
+        if is_shared(self.taken):
             return PHASE_LINGER        # what comes is for the application; the deadline holds
         while not self.transport.drained:
             count = self.transport.receive(<char *>workspace.input, INPUT_BYTES)

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from potstill.core.options import Options
+from potstill.core.options import Entrance, Options
 from potstill.core.report import EngineStatistics as EngineStatistics
 from potstill.core.report import InFlight
 from potstill.core.stats import Stats
@@ -25,6 +25,7 @@ class Engine:
         options: plain values; nothing is checked here.
         stats: where to count, made before the fork so that a parent may read it, with `slots_of(options)`
             slots; None: in memory of its own.
+        entrances: how clients come in by each of the listeners; none: by plain HTTP.
 
     Raises OSError when the kernel refuses a poller, ValueError when `stats` has another number of slots.
     """
@@ -35,6 +36,7 @@ class Engine:
         listeners: Sequence[socket.socket],
         options: Options,
         stats: Stats | None = None,
+        entrances: Sequence[Entrance] = (),
     ) -> None: ...
     @property
     def options(self) -> Options: ...

@@ -19,7 +19,7 @@ from potstill.core.connection cimport (
     PHASE_ENDED,
     PHASE_GO_ON,
     PHASE_HELD,
-    PHASE_LINGER,
+    PHASE_OPENING,
     PHASE_READY,
     PHASE_WRITE,
     Connection,
@@ -56,6 +56,7 @@ from potstill.core.slots cimport (
     LIST_IDLE,
     LIST_LINGER,
     LIST_NONE,
+    LIST_OPENING,
     LIST_QUEUE,
     LIST_RETRY,
     LIST_WRITE,
@@ -75,6 +76,7 @@ import threading
 
 from potstill.core.forks import follow_forks
 from potstill.core.health import health_application
+from potstill.core.options import Entrance
 from potstill.core.report import EngineStatistics, InFlight
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -109,11 +111,12 @@ cdef class Engine:
         listeners: bound and listening stream sockets; they stay the caller's, who may close them after `drain`.
         options: a `potstill.core.options.Options`.
         stats: where to count, with `slots_of(options)` slots; None: in memory of its own.
+        entrances: an Entrance for each listener; none: plain HTTP on all of them.
 
     Raises OSError when the kernel refuses a poller.
     """
 
-    def __cinit__(self, application, listeners, options, Stats stats=None):
+    def __cinit__(self, application, listeners, options, Stats stats=None, entrances=()):
         cdef int failure
         self.log = logging.getLogger("potstill")
         self.options = options
@@ -130,6 +133,7 @@ cdef class Engine:
         self.schedule.timeouts_ns[LIST_BODY] = <long long>(options.body_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_WRITE] = <long long>(options.write_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_LINGER] = LINGER_NS
+        self.schedule.timeouts_ns[LIST_OPENING] = <long long>(options.handshake_timeout_s * 1e9)
         self.schedule.timeouts_ns[LIST_RETRY] = RETRY_NS
         self.schedule.timeouts_ns[LIST_DEFER] = DEFER_NS
         self.schedule.timeouts_ns[LIST_QUEUE] = <long long>(options.queue_timeout_s * 1e9)
@@ -143,7 +147,8 @@ cdef class Engine:
         self.inspector = Inspector(options, self.log)
         self.crew = Crew(self.stats, options, self.log, self._run)
         self.crew.schedule = &self.schedule
-        self._listeners = [Listener(sock, options) for sock in listeners]
+        self._listeners = [Listener(sock, options, entrances[i] if entrances else Entrance())
+                           for i, sock in enumerate(listeners)]
 
     def __dealloc__(self):
         # The threads hold a reference to the engine: none of them is left.
@@ -371,7 +376,7 @@ cdef class Engine:
 
     cdef void _conclude(self, Connection connection, slot_t *slot, runner_t *me, Workspace workspace) noexcept:
         cdef int verdict = connection.verdict
-        if (verdict <= PHASE_LINGER or verdict == PHASE_HELD) and not slot.registered:
+        if (verdict <= PHASE_OPENING or verdict == PHASE_HELD) and not slot.registered:
             # Only now: a connection that was answered and closed at once never troubles the poller.
             if poll_add(self.schedule.poller, slot.fd, slot_token(slot), False) < 0:
                 connection.end(workspace)
@@ -435,7 +440,7 @@ cdef class Engine:
             schedule_forget(&self.schedule, slot)
             return
         try:
-            connection = Connection(self.service, transport, listener.builder, addr, port)
+            connection = Connection(self.service, transport, listener, addr, port)
         except BaseException:
             schedule_forget(&self.schedule, slot)
             return

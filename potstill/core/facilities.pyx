@@ -21,6 +21,7 @@ from potstill.core.held cimport hold
 from potstill.core.pending cimport Pending
 from potstill.core.poll cimport peer_gone
 from potstill.core.response cimport FRAMED_CHUNKED
+from potstill.core.tls cimport TlsTransport
 from potstill.core.workspace cimport Workspace
 
 import os
@@ -131,6 +132,8 @@ cdef class Facilities:
         if exchange.transport.queued:
             exchange.transport.flush()
         taken = TakenSocket(fileno=os.dup(exchange.transport.fd))
+        if type(exchange.transport) is TlsTransport:
+            taken = (<TlsTransport>exchange.transport).give_away(taken)
         taken.setblocking(True)
         self.used_up = True
         exchange.taken = taken

@@ -26,6 +26,11 @@ class TakenSocket(socket.socket):
         super().close()
 
 
+def is_shared(taken: Any) -> bool:
+    """Whether a thread of the application still uses the socket that was taken over, if one was."""
+    return taken is not None and taken.shared and taken.fileno() >= 0
+
+
 class Source(Protocol):
     """Who gives the socket away."""
 

@@ -10,7 +10,7 @@ cdef class Held:
     cdef object dropped                # to call when the request ends before the application is called again
 
     cdef void let_go(self) noexcept
-    cdef object drop(self)
+    cdef void drop(self, log, str peer) noexcept
 
 cdef void schedule_release(schedule_t *schedule, slot_t *slot) noexcept nogil
 cdef Held hold(schedule_t *schedule, slot_t *slot, object dropped)

@@ -34,12 +34,17 @@ cdef class Held:
         self.schedule = NULL
         self.dropped = None
 
-    cdef object drop(self):
-        """The request has ended: say so to who waits for its turn to come."""
+    cdef void drop(self, log, str peer) noexcept:
+        """The request of `peer` has ended: say so to who waits for its turn to come."""
         cdef object dropped = self.dropped
         self.let_go()
-        if dropped is not None:
+        try:
             dropped()
+        except BaseException as error:
+            try:
+                log.error("exception in the callback for a postponed request of %s", peer, exc_info=error)
+            except BaseException:
+                pass                   # a log that fails must not take the thread with it
 
 
 cdef Held hold(schedule_t *schedule, slot_t *slot, object dropped):

@@ -3,16 +3,16 @@
 import socket as sockets
 from typing import Any
 
-from potstill.core.options import Options
+from potstill.core.options import Entrance, Options
 
 class Listener:
     """A listening socket, and the environ that its requests have in common.
 
     SERVER_NAME and SERVER_PORT are those of its address. Where that is all addresses, the name is the host's;
-    a unix socket is `localhost` and `80`: they are never empty (PEP 3333).
+    a unix socket is `localhost` and `80`, over TLS `443`: they are never empty (PEP 3333).
     """
 
-    def __init__(self, sock: sockets.socket, options: Options) -> None: ...
+    def __init__(self, sock: sockets.socket, options: Options, entrance: Entrance = ...) -> None: ...
     @property
     def socket(self) -> sockets.socket: ...
 

@@ -8,6 +8,7 @@ import socket
 import sys
 
 from potstill.core.environ import build
+from potstill.core.options import Entrance
 
 cdef extern from "<sys/socket.h>" nogil:
     int AF_INET, AF_INET6
@@ -33,17 +34,21 @@ cdef extern from "<netinet/in.h>" nogil:
 
 
 cdef class Listener:
-    """A listening socket, and the environ that its requests have in common."""
+    """A listening socket, how clients come in by it, and the environ that its requests have in common."""
 
-    def __init__(self, sock, options):
+    def __init__(self, sock, options, entrance=Entrance()):
         self.socket = sock
-        name, port = _server_name(sock)
-        self.builder = EnvironBuilder(name, port, "http", {
+        self.tls = entrance.tls
+        self.proxies = entrance.proxies
+        self.application = entrance.application
+        name, port = _server_name(sock, "80" if self.tls is None else "443")
+        self.builder = EnvironBuilder(name, port, "http" if self.tls is None else "https", {
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": options.threads > 1,
             "wsgi.multiprocess": options.multiprocess,
             "wsgi.file_wrapper": FileWrapper,
             "SERVER_SOFTWARE": "potstill",
+            **({} if self.tls is None else {"HTTPS": "on", "SSL_PROTOCOL": "", "SSL_CIPHER": ""}),
         })
 
 
@@ -63,10 +68,10 @@ cdef tuple peer_of(void *address):
     return "", ""
 
 
-def _server_name(sock):
+def _server_name(sock, usual_port):
     """SERVER_NAME and SERVER_PORT of a listener: strings, never empty (PEP 3333)."""
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return "localhost", "80"       # a unix socket has neither; these are what a URL would mean by default
+        return "localhost", usual_port # a unix socket has neither; these are what a URL would mean by default
     host, port = sock.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = socket.gethostname() or "localhost"

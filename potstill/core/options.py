@@ -8,7 +8,38 @@ comment says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class Security(Protocol):
+    """What ends TLS for a listener; `potstill.net.tls` has one. Any thread may ask it."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What the next handshake is made by."""
+
+    def facts(self, session: ssl.SSLObject) -> dict[str, str]:
+        """What every environ of a connection says of its handshake, which is over."""
+
+
+class Peers(Protocol):
+    """A set of addresses; the empty text is a peer on a unix socket."""
+
+    def __contains__(self, address: str, /) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How clients come in by one listener. By default they begin with HTTP, and ask the application."""
+
+    tls: Security | None = None
+    proxies: Peers | None = None  # who has to say first, by the PROXY protocol, whom it speaks for
+    application: Callable[..., Iterable[bytes]] | None = None  # answers here without a seat
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +56,7 @@ class Options:
     body_timeout_s: float  # without a byte of the body
     min_rate_bytes_s: int  # average over a body or a response once it has lasted ten seconds; 0: none
     write_timeout_s: float  # without the client taking a byte
+    handshake_timeout_s: float  # for all that comes before HTTP: the word of a proxy, TLS
     keepalive_s: float  # idle between requests; 0: close after each response
     keepalive_requests: int  # on one connection; 0: no limit
     max_connections: int  # accepting pauses beyond it

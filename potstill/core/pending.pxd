@@ -10,3 +10,5 @@ cdef class Pending:
     cdef unsigned char *room(self, size_t size) except NULL
     cdef int put(self, const unsigned char *data, size_t size) except -1
     cdef void consume(self, size_t size) noexcept
+
+cdef Pending pending_keep(Pending pending, const unsigned char *data, size_t size, unsigned int fields_max)

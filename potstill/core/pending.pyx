@@ -50,6 +50,19 @@ cdef class Pending:
         self.unseen = True
 
 
+cdef Pending pending_keep(Pending pending, const unsigned char *data, size_t size, unsigned int fields_max):
+    """What keeps data[:size], which stands at the end of `pending` where there is one; None for nothing."""
+    if size == 0:
+        return None
+    if pending is not None:
+        pending.consume(data - pending.data)
+    else:
+        pending = Pending(fields_max)
+        pending.put(data, size)
+        pending.unseen = True
+    return pending
+
+
 class PendingFace:
     """The Python face, for tests."""
 

@@ -42,6 +42,12 @@ cdef extern from "<poll.h>" nogil:
         short revents
     int poll(pollfd *fds, unsigned long nfds, int timeout)
 
+cdef enum:
+    RECORD_HEAD = 5                    # octets: type, version, length (RFC 8446 section 5.1)
+    RECORD_ALERT = 21
+    RECORD_DATA = 23
+    RECORD_PEEKED = 128                # more than the record of an alert takes under any cipher
+
 
 cdef int poll_open() noexcept nogil:
     cdef int poller = epoll_create1(EPOLL_CLOEXEC)
@@ -124,12 +130,31 @@ cdef int wait_readable(int fd, int timeout_ms) noexcept nogil:
 
 
 cdef bint peer_gone(int fd) noexcept nogil:
-    """Whether the peer has closed or reset the connection, or shut it down with nothing left to read before."""
+    """Whether the peer has closed or reset the connection, or shut it down with nothing left to read before.
+
+    Over TLS the last thing to read is its close_notify.
+    """
     cdef short seen = _seen(fd, POLLRDHUP, 0)
-    cdef char octet
+    cdef unsigned char[RECORD_PEEKED] left
+    cdef ssize_t count
     if seen & (POLLHUP | POLLERR):
         return True
-    return seen & POLLRDHUP and recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0
+    if not seen & POLLRDHUP:
+        return False
+    count = recv(fd, left, RECORD_PEEKED, MSG_PEEK | MSG_DONTWAIT)
+    return count == 0 or _is_goodbye(left, count)
+
+
+cdef bint _is_goodbye(const unsigned char *data, ssize_t size) noexcept nogil:
+    """Whether this is one TLS record and an alert, which cannot be told from here more exactly: it is encrypted.
+
+    TLS 1.2 says so in the record's type. TLS 1.3 hides the type (RFC 8446 section 5.2), but not the length: two octets
+    of an alert, one of its type, sixteen of the tag. No request is so short, nor does one begin so on a plain
+    connection.
+    """
+    if size < RECORD_HEAD or data[1] != 3 or size != RECORD_HEAD + ((data[3] << 8) | data[4]):
+        return False
+    return data[0] == RECORD_ALERT or (data[0] == RECORD_DATA and size == RECORD_HEAD + 19)
 
 
 cdef short _seen(int fd, short wanted, int timeout_ms) noexcept nogil:

@@ -110,6 +110,8 @@ _ROWS = [
      "Too many requests are waiting already (RFC 9110 section 15.6.4)."),
     (REFUSE_NO_MEMORY, 503, "no-memory", "There is no memory for this request (RFC 9110 section 15.6.4)."),
     (REFUSE_SPOOL_FULL, 507, "spool-full", "There is no room on disk for the body (RFC 4918 section 11.5)."),
+    (REFUSE_PLAIN_ON_TLS, 400, "plain-on-tls",
+     "This port speaks TLS, but a plain HTTP request arrived: use https:// (RFC 9110 section 4.2.2)."),
 ]
 
 

@@ -31,11 +31,11 @@ from potstill.core.pthread cimport (
     pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from potstill.core.slots cimport (
-    LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_QUEUE, LIST_WRITE, LISTS, list_append,
-    PACE_QUICK, line_drop, line_pop, list_remove, line_push, slab_find, slab_free, slab_give, slab_take, slot_t,
+    LIST_BODY, LIST_HEAD, LIST_IDLE, LIST_LINGER, LIST_NONE, LIST_OPENING, LIST_QUEUE, LIST_WRITE, LISTS,
+    PACE_QUICK, line_drop, line_pop, line_push, list_append, list_remove, slab_find, slab_free, slab_give, slab_take,
+    slot_t,
 )
 from potstill.core.stats cimport counters_t
-
 
 cdef long long SPENT_MAX_NS = 50_000_000          # one turn is charged to its queue with so much at the most
 cdef long long LOOK_AROUND_NS = 1_000_000         # the poller is asked at least so often, however much is ready
@@ -259,8 +259,8 @@ cdef void _settle(schedule_t *schedule, runner_t *me) noexcept nogil:
 
 
 cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
-    """Give the slot the deadline of its phase. Those of a head and of a lingering close count from the start."""
-    if list == slot.list and (list == LIST_HEAD or list == LIST_LINGER):
+    """Give the slot the deadline of its phase; some count from its start, however much comes."""
+    if list == slot.list and _is_total(list):
         return
     list_remove(schedule.lists, slot)
     if list == LIST_NONE:
@@ -269,6 +269,11 @@ cdef void _arm(schedule_t *schedule, slot_t *slot, int list) noexcept nogil:
                 (slot.queued_ns if list == LIST_QUEUE else schedule.now_ns) + schedule.timeouts_ns[list])
     if schedule.waiting and slot.deadline_ns < schedule.waiting_until_ns:
         wake_ring(schedule.wake)
+
+
+cdef bint _is_total(int list) noexcept nogil:
+    """Whether the list's deadline is for the whole phase, not for each sign of life in it."""
+    return list == LIST_HEAD or list == LIST_LINGER or list == LIST_OPENING
 
 
 cdef void schedule_leave_seat(schedule_t *schedule, runner_t *me) noexcept nogil:
@@ -359,8 +364,8 @@ cdef void _expire(schedule_t *schedule, int list) noexcept nogil:
         elif list == LIST_QUEUE and (slot.held or line_drop(&schedule.backlog, slot)):
             slot.notes = NOTE_RUN | NOTE_EXPIRED
             _give_up(schedule, slot)
-        elif list == LIST_HEAD or list == LIST_LINGER:
-            # Being read at this moment, but these two are not to be prolonged by that.
+        elif _is_total(list):
+            # Being read at this moment, but these are not to be prolonged by that.
             slot.again |= NOTE_EXPIRED
         slot = schedule.lists[list].first
 
@@ -451,7 +456,7 @@ cdef int schedule_drain(schedule_t *schedule) noexcept nogil:
     cdef int count
     pthread_mutex_lock(&schedule.lock)
     schedule.draining = True
-    count = _dismiss(schedule, LIST_IDLE)
+    count = _dismiss(schedule, LIST_IDLE) + _dismiss(schedule, LIST_OPENING)
     wake_ring(schedule.wake)
     pthread_mutex_unlock(&schedule.lock)
     return count

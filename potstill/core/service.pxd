@@ -1,5 +1,6 @@
 from potstill.core.http1 cimport limits_t
 from potstill.core.response cimport ResponseOptions
+from potstill.core.workspace cimport Workspace
 
 # What all connections of an engine share: plain values, and the application.
 cdef class Service:
@@ -23,3 +24,5 @@ cdef class Service:
     cdef dict inner                    # path as sent → application of the server's own, or None
     cdef ResponseOptions answers
     cdef object log
+
+    cdef int put_refusal(self, Workspace workspace, int code, bint head_only) except -1

@@ -2,8 +2,12 @@
 """What all connections of an engine share: the application, and the limits that its clients are held to."""
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from potstill.core.response cimport ResponseOptions
+from potstill.core.workspace cimport Workspace
+
+from potstill.core.refusals import REFUSALS, refusal_answer
 
 
 @cython.final
@@ -34,3 +38,19 @@ cdef class Service:
         self.retry_after = b"Retry-After: %d\r\n" % max(1, round(options.queue_timeout_s))
         self.answers = answers
         self.log = log
+
+    cdef int put_refusal(self, Workspace workspace, int code, bint head_only) except -1:
+        """Render the whole answer that refuses a request, the last of its connection (RFC 9112 section 9.6)."""
+        refusal = REFUSALS[code]
+        head, body = refusal_answer(refusal)
+        if refusal.status == 503:
+            head += self.retry_after   # RFC 9110 section 10.2.3
+        if head_only:
+            body = b""
+        workspace.output_size = 0
+        workspace.put(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
+        workspace.put(PyBytes_AS_STRING(self.answers.server_line), PyBytes_GET_SIZE(self.answers.server_line))
+        workspace.put_date()
+        workspace.put(b"\r\n", 2)
+        workspace.put(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+        return 0

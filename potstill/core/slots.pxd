@@ -15,11 +15,12 @@ cdef enum:
     LIST_BODY = 2
     LIST_WRITE = 3
     LIST_LINGER = 4
-    LIST_RETRY = 5                     # listeners that could not accept
-    LIST_QUEUE = 6                     # whole requests in the backlog, where there is a --queue-timeout
-    LIST_DEFER = 7                     # listeners whose clients another worker should take
-    LISTS = 8
-    LIST_NONE = 8
+    LIST_OPENING = 5                   # connections before their first octet of HTTP
+    LIST_RETRY = 6                     # listeners that could not accept
+    LIST_QUEUE = 7                     # whole requests in the backlog, where there is a --queue-timeout
+    LIST_DEFER = 8                     # listeners whose clients another worker should take
+    LISTS = 9
+    LIST_NONE = 9
 
 cdef enum:
     PACE_QUICK = 0

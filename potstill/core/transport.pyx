@@ -67,11 +67,10 @@ cdef void transport_push(int fd) noexcept nogil:
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes))
 
 
-@cython.final
 @cython.freelist(64)
 @cython.no_gc                          # it refers to bytes and files only
 cdef class Transport:
-    """The socket `fd`, non-blocking, which this object owns from now on."""
+    """The socket `fd`, non-blocking, which this object owns from now on. Over TLS it is a TlsTransport."""
 
     def __cinit__(self, int fd):
         self.fd = fd
@@ -214,7 +213,9 @@ cdef class Transport:
         if self.lost:
             return 0
         if self.queued == 0:
-            count = self._sent(c_send(self.fd, before, before_size, MSG_NOSIGNAL | MSG_MORE))
+            self.more = True
+            count = self._send_now(before, before_size, NULL, 0, NULL, 0)
+            self.more = False
             if count < 0:
                 return 0
             before += count
@@ -269,7 +270,7 @@ cdef class Transport:
         cdef const char *data
         cdef long long until = self.sent + FLUSH_BYTES
         self.full = False
-        while self.queued and not self.lost and self.sent < until:
+        while self._queue and not self.lost and self.sent < until:
             first = self._queue[0]
             if type(first) is FileSegment:
                 size = (<FileSegment>first).left

@@ -52,6 +52,23 @@ def when_true(advice: str) -> Converter:
     return convert
 
 
+def requirement(value: object) -> object:
+    """ssl.CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, by number or by name."""
+    words = ("none", "optional", "required")
+    text = str(value).strip().lower().rpartition("cert_")[2]
+    if text in ("0", "1", "2"):
+        return words[int(text)]
+    if text in words:
+        return text
+    raise Instead("Say none, optional or required.")
+
+
+def networks(value: object) -> object:
+    """Addresses, of which * is all."""
+    given = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    return ["all" if str(each).strip() == "*" else str(each).strip() for each in given]
+
+
 def advice(sentence: str) -> Converter:
     """Whatever the value: our option means the same and is written in another way."""
 
@@ -61,7 +78,7 @@ def advice(sentence: str) -> Converter:
     return convert
 
 
-def networks(value: object) -> object:
+def trusted_networks(value: object) -> object:
     """Addresses and networks between commas, or in a list; a star for everybody."""
     found = value if isinstance(value, (list, tuple)) else str(value).split(",")
     entries = [str(entry).strip() for entry in found if str(entry).strip()]

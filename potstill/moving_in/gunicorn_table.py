@@ -12,6 +12,8 @@ from potstill.moving_in.converters import (
     gunicorn_mask,
     name_or_number,
     networks,
+    requirement,
+    trusted_networks,
     unless_zero,
     when_true,
     whole,
@@ -22,7 +24,7 @@ NOTHING, OFF, PERHAPS, VALUES = Takes.NOTHING, Takes.OFF, Takes.PERHAPS, Takes.V
 
 NO_ASGI = "Potstill serves WSGI applications only; an ASGI server is needed for this part."
 NO_DIRTY = "Potstill has no dirty arbiters: give long work to a task queue, or to a process of its own."
-NO_TLS = "This version has no TLS: let the proxy in front of it end it."
+ONE_CONTEXT = "Leave it out: handshakes hold no thread, and there is one context for all connections."
 NO_HTTP2 = "This version speaks HTTP/1.1 and 1.0: let the proxy in front speak HTTP/2 with the clients."
 NO_LOG_FILES = "Potstill logs to standard error; let the service manager or a pipe put it where it belongs."
 NO_STATSD = "Potstill sends no StatsD; count in the application, or in the proxy in front."
@@ -156,14 +158,23 @@ NAMING = (
     Row("proc_name", ours="proc_name", flags=("-n", "--name")),
 )
 TLS = (
-    Row("ca_certs", says=NO_TLS, flags=("--ca-certs",)),
-    Row("cert_reqs", says=NO_TLS, flags=("--cert-reqs",)),
-    Row("certfile", says=NO_TLS, flags=("--certfile",)),
-    Row("ciphers", says=NO_TLS, flags=("--ciphers",)),
-    Row("do_handshake_on_connect", says=NO_TLS, flags=("--do-handshake-on-connect",), takes=NOTHING),
-    Row("keyfile", says=NO_TLS, flags=("--keyfile",)),
-    Row("ssl_version", says=NO_TLS, flags=("--ssl-version",)),
-    Row("suppress_ragged_eofs", says=NO_TLS, flags=("--suppress-ragged-eofs",), takes=NOTHING),
+    Row("ca_certs", ours="ca_certs", flags=("--ca-certs",)),
+    Row("cert_reqs", ours="cert_reqs", convert=requirement, flags=("--cert-reqs",)),
+    Row("certfile", ours="certfile", flags=("--certfile",)),
+    Row(
+        "ciphers",
+        ours="ciphers",
+        flags=("--ciphers",),
+        note="The default has forward secrecy and AEAD only; leave it out unless old clients need more.",
+    ),
+    Row("do_handshake_on_connect", says=ONE_CONTEXT, flags=("--do-handshake-on-connect",), takes=NOTHING),
+    Row("keyfile", ours="keyfile", flags=("--keyfile",)),
+    Row(
+        "ssl_version",
+        says="Say ssl-min-version; the newest version that both speak is used.",
+        flags=("--ssl-version",),
+    ),
+    Row("suppress_ragged_eofs", says=ONE_CONTEXT, flags=("--suppress-ragged-eofs",), takes=NOTHING),
 )
 SECURITY = (
     Row(
@@ -192,7 +203,7 @@ HOOKS = (
     no_hook("pre_exec", "There is no hook for it; on-starting is called in the new supervisor."),
     hook("pre_fork"),
     no_hook("pre_request", "Write it as a WSGI middleware around the application."),
-    no_hook("ssl_context", NO_TLS),
+    no_hook("ssl_context", "Give serve() an ssl_context, in a program; the command takes options."),
     hook("when_ready"),
     no_hook(
         "worker_abort", "There is no hook for it; the log has the stacks of all threads of such a worker."
@@ -216,7 +227,7 @@ MECHANICS = (
     Row(
         "forwarded_allow_ips",
         ours="forwarded_trust",
-        convert=networks,
+        convert=trusted_networks,
         note="X-Forwarded-For is believed as well as X-Forwarded-Proto: REMOTE_ADDR is the client's.",
         flags=("--forwarded-allow-ips",),
     ),
@@ -269,8 +280,15 @@ MECHANICS = (
         says="Potstill speaks HTTP only: let nginx use proxy_pass instead of uwsgi_pass.",
         flags=("--protocol",),
     ),
-    Row("proxy_allow_ips", says=NO_PROXY, flags=("--proxy-allow-from",)),
-    Row("proxy_protocol", says=NO_PROXY, flags=("--proxy-protocol",), takes=PERHAPS),
+    Row("proxy_allow_ips", ours="proxy_allow_from", convert=networks, flags=("--proxy-allow-from",)),
+    Row(
+        "proxy_protocol",
+        ours="proxy_protocol",
+        convert=when_true("Leave it out: it is off."),
+        flags=("--proxy-protocol",),
+        takes=PERHAPS,
+        note="Others than proxy-allow-from speak for themselves, instead of being refused.",
+    ),
     Row(
         "pythonpath",
         says="Set PYTHONPATH in the environment; the current directory is on the path anyway.",

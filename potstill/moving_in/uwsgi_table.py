@@ -39,7 +39,7 @@ NO_CRON = "Potstill runs nothing at set times: use systemd's timers, cron or a C
 NO_DAEMONS = "Potstill starts no other programs: give each a service of its own."
 NO_PLUGINS = "Leave it out: there are no plugins."
 NO_STATIC = "Say it in the directory's route, in a [[site]] table (docs/sites.md)."
-NO_TLS = "This version has no TLS: let the proxy in front of it end it."
+TLS = "Say bind, certfile and keyfile; ca-certs and cert-reqs, [[tls]] tables and redirect-http for the rest."
 NO_ASYNC = (
     "Leave it out: slow clients and idle connections cost no thread here; raise threads if calls are slow."
 )
@@ -100,13 +100,13 @@ SOCKETS = (
     Row("shared-socket", ours="bind", convert=uwsgi_addresses),
     Row("listen", ours="backlog"),
     Row("reuse-port", ours="reuse_port", convert=when_true("Leave it out: that is the default.")),
-    *family("https https-socket https2 sni sni-dir ssl-socket suwsgi-socket http-to-https", NO_TLS),
+    *family("https https-socket https2 sni sni-dir ssl-socket suwsgi-socket http-to-https", TLS),
     *family("fastcgi-socket scgi-socket puwsgi-socket raw-socket protocol", "Potstill speaks HTTP only."),
     Row("chmod-socket", ours="socket_mode", convert=socket_mode, also=("chmod",)),
     Row("chown-socket", says="The directory of the socket says who may connect."),
     *family("abstract-socket", "Use a path below /run."),
     *family("freebind map-socket", "There is no such option; bind the address in a socket unit of systemd."),
-    *family("enable-proxy-protocol", "This version does not read the PROXY protocol."),
+    *family("enable-proxy-protocol", "Say proxy-protocol = true, and proxy-allow-from who the proxies are."),
     *family("tcp-nodelay vacuum close-on-exec", ALWAYS),
     *family("so-keepalive no-orphans thunder-lock", NO_CHOICE),
     *family(

@@ -76,15 +76,18 @@ class Listener:
     file: SocketFile | None = None
     # The text that asked for it; several may come of one.
     address: str = ""
+    # What is spoken on it, and whether all that it says is to ask elsewhere.
+    scheme: str = "http"
+    redirects: bool = False
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:8000` or `unix:/run/shop.sock`, with the real port. For an open socket only."""
+        """`https://127.0.0.1:8000` or `unix:/run/shop.sock`, with the real port. For an open socket only."""
         name = self.socket.getsockname()
         if self.socket.family == socket.AF_UNIX:
             text = os.fsdecode(name)
             return f"unix:{text.replace(chr(0), '@', 1)}"  # the kernel's abstract names begin with a NUL
-        return f"http://{TcpAddress(name[0], name[1])}"
+        return f"{self.scheme}://{TcpAddress(name[0], name[1])}"
 
     def close(self) -> None:
         """Close the socket and remove its file, once."""

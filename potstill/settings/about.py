@@ -15,11 +15,12 @@ LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
     "Header fields",
     "Memory",
 )
-OVERLOAD = "Overload and health"
+OVERLOAD, TLS = "Overload and health", "TLS and proxies"
 WORKERS, PROCESS, HOOKS = "Workers", "Process", "Hooks"
 GROUPS = (
     LISTENING,
     RUNNING,
+    TLS,
     SITES,
     WORKERS,
     PROCESS,

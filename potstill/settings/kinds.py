@@ -230,9 +230,12 @@ class Addresses:
     """One address or several; what an address looks like is the business of `potstill.net.address`."""
 
     metavar: str = "ADDRESS"
+    optional: bool = False
 
     def read(self, given: object) -> tuple[str, ...]:
         """A string may hold several, separated by commas; so one environment variable can hold them all."""
+        if self.optional and given in ("", "none", (), []):
+            return ()
         parts = given.split(",") if isinstance(given, str) else given
         if isinstance(parts, (list, tuple)) and all(isinstance(part, str) for part in parts):
             addresses = tuple(part.strip() for part in parts)
@@ -243,11 +246,11 @@ class Addresses:
         )
 
     def show(self, value: tuple[str, ...]) -> str:
-        return ",".join(value)
+        return ",".join(value) or "none"
 
     def schema(self) -> Schema:
         address = {"type": "string", "pattern": r"\S"}
-        return {"anyOf": [address, {"type": "array", "items": address, "minItems": 1}]}
+        return {"anyOf": [address, {"type": "array", "items": address, "minItems": int(not self.optional)}]}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from potstill.settings.about import SITES, About
 from potstill.settings.kinds import Choice, Several, Whole
-from potstill.settings.processes import ProcessSettings
+from potstill.settings.tls import TlsSettings
 
 # In one text, a comma before a path begins the next route.
 NEXT_ROUTE = r",(?=\s*/)"
@@ -34,7 +34,7 @@ def routes(of: str, example: str) -> Several:
     return Several(form, f"PATH={of}, as in {example}", f"PATH={of}", NEXT_ROUTE)
 
 
-class SiteSettings(ProcessSettings, frozen=True, kw_only=True):
+class SiteSettings(TlsSettings, frozen=True, kw_only=True):
     """Rows of `potstill.settings.Settings`. It continues another part: structs have one base."""
 
     # The [[site]] tables of the file, as `potstill.assemble.site_tables` has read them; no option.

@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from potstill.assemble import (
@@ -23,6 +24,7 @@ from potstill.assemble import (
     failed,
 )
 from potstill.assemble.rates import RateTables
+from potstill.assemble.tls import LookedAfter, entrances_of
 from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.settings import Settings
@@ -54,6 +56,7 @@ class Assignment:
     directory: str  # where the application is looked for
     application: WSGIApplication | None  # preloaded
     rates: RateTables
+    security: LookedAfter | None = None  # what ends TLS
 
 
 def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
@@ -98,7 +101,17 @@ def prepare(assignment: Assignment) -> Worker:
     patience = Patience(
         settings.graceful_timeout, last_call_s=LAST_CALL_S
     )  # a delay is the supervisor's business
-    worker = make_worker(application, assignment.listeners, options, patience, stats=assignment.stats)
+    security = assignment.security
+    worker = make_worker(
+        application,
+        assignment.listeners,
+        options,
+        patience,
+        stats=assignment.stats,
+        entrances=entrances_of(settings, assignment.listeners, security),
+        # What it finds, the supervisor has found too, and has told.
+        upkeep=partial(security.look, quiet=True) if security else None,
+    )
     worker.obey(assignment.channel.fileno())
     worker.start(signals=(signal.SIGTERM,))
     hooks.try_call("worker_ready", settings.worker_ready, number)  # it serves already

@@ -30,10 +30,12 @@ from typing import TYPE_CHECKING
 
 from potstill.assemble import engine_options
 from potstill.assemble.rates import RateTables
+from potstill.assemble.tls import Securities
 from potstill.config import ConfigurationError
 from potstill.core.engine import slots_of
 from potstill.core.stats import Board, Stats
 from potstill.net.bind import Listener
+from potstill.net.certificates import CertificateError
 from potstill.settings import WORKERS_MAX, Settings
 from potstill.supervisor import hooks, report, stopping, watching
 from potstill.supervisor.backoff import Backoff
@@ -90,8 +92,9 @@ class Parts:
     listeners: Sequence[Listener]
     reconfigure: Callable[[], Settings]  # raises ConfigurationError
     directory: str  # where the application is looked for, and where an upgrade starts
-    application: WSGIApplication | None = None  # preloaded
+    securities: Securities = field(default_factory=Securities)
     inheritance: Inheritance | None = None
+    application: WSGIApplication | None = None  # preloaded
     rates: RateTables = field(default_factory=RateTables)
 
 
@@ -255,6 +258,7 @@ class Supervisor:
 
     def _look_around(self, now: float) -> None:
         """What no note tells of: time."""
+        self._parts.securities.look(time.time())
         if self._notifier.watchdog_s is not None and now >= self._alive_at:
             self._notifier.alive()
             self._alive_at = now + self._notifier.watchdog_s
@@ -313,7 +317,8 @@ class Supervisor:
             return None
         if pid == 0:
             own = (number, self._settings, self._listeners, channel, stats)
-            return Assignment(*own, parts.directory, parts.application, parts.rates)
+            security = parts.securities.of(self._settings)
+            return Assignment(*own, parts.directory, parts.application, parts.rates, security)
         self._crew.append(Member(number, pid, channel, stats, now, *draw_limits(self._settings)))
         return None
 
@@ -344,7 +349,7 @@ class Supervisor:
             urls = [listener.url for listener in self._listeners]
             tell(start_line(self._settings.served, urls, self._settings.threads, self._wanted))
             if self._parts.application is not None:
-                self._tell_shared_memory()
+                report.tell_shared_memory(self._crew)
             self._notifier.ready(self._summary())
             if self._inheritance is not None:
                 self._inheritance.tell_ready()
@@ -358,13 +363,6 @@ class Supervisor:
     def _summary(self) -> str:
         return f"{self._wanted} worker{'' if self._wanted == 1 else 's'} serving {self._settings.served}"
 
-    def _tell_shared_memory(self) -> None:
-        from potstill.supervisor.preload import memory_line
-
-        line = memory_line(member.pid for member in self._crew)
-        if line:
-            logger.info("%s", line)
-
     # Reload
 
     def _reload(self, now: float) -> None:
@@ -377,7 +375,8 @@ class Supervisor:
         try:
             os.chdir(self._parts.directory)  # a link may lead to another release by now
             settings, kept = carry_over(self._settings, self._parts.reconfigure())
-        except (ConfigurationError, OSError) as error:
+            self._parts.securities.prepare(self._settings, settings)
+        except (ConfigurationError, CertificateError, OSError) as error:
             logger.error("reload refused: %s", error)
             self._notifier.status(f"reload refused: {error}")
             return

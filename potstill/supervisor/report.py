@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from potstill.supervisor.crew import Member
 from potstill.supervisor.stopping import Stage, Stopping
+
+logger = logging.getLogger("potstill")
 
 
 def last_line(text: str) -> str:
@@ -42,3 +45,12 @@ def progress(stopping: Stopping, crew: Sequence[Member], now: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def tell_shared_memory(crew: Sequence[Member]) -> None:
+    """How much of their memory the workers share, after --preload; nothing where the kernel does not say."""
+    from potstill.supervisor.preload import memory_line
+
+    line = memory_line(member.pid for member in crew)
+    if line:
+        logger.info("%s", line)

@@ -6,9 +6,10 @@ import importlib
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from potstill.assemble import application_of, engine_options, manner_of
+from potstill.assemble.tls import LookedAfter, Securities, entrances_of, with_schemes
 from potstill.net.activation import SCHEME, activated
 from potstill.net.bind import Listener, open_listeners
 from potstill.settings import BY_FIELD, Settings
@@ -23,17 +24,14 @@ from potstill.worker.mailbox import STOP_SIGNALS, TELLING_SIGNALS
 from potstill.worker.process import LAST_CALL_S, Ending, Patience, make_worker
 from potstill.worker.warmup import warm_up
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
 logger = logging.getLogger("potstill")
 
 
 def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> int:
     """Listen, load the application, serve, and return the exit code, in every process that comes of it.
 
-    Raises BindError, IdentityError, ApplicationNameError, ApplicationLoadError, WarmupError, and, from a
-    supervisor, StartError.
+    Raises BindError, IdentityError, CertificateError, ApplicationNameError, ApplicationLoadError,
+    WarmupError, and, from a supervisor, StartError.
     """
     leaving = Leaving()
     # Before anything is forked, so that workers share it, and while we may read what another user may not.
@@ -41,14 +39,17 @@ def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> in
     if settings.umask is not None:
         os.umask(settings.umask)
     inheritance = inherit()
+    securities = Securities()
+    securities.prepare(settings)
     listeners = listen(settings, inheritance)
     try:
         give_away([each.file.path for each in listeners if each.file], settings.user, settings.group)
         become(settings.user, settings.group)
         if settings.workers == 0:
-            ending: Ending | int | None = serve_alone(settings, listeners, leaving)
+            ending: Ending | int | None = serve_alone(settings, listeners, securities.of(settings), leaving)
         else:
-            ending = supervise(settings, listeners, reconfigure, inheritance, leaving)
+            parts = Parts(settings, listeners, reconfigure, logical_directory(), securities, inheritance)
+            ending = supervise(parts, leaving)
     finally:
         for listener in listeners:
             listener.close()
@@ -66,10 +67,15 @@ def listen(settings: Settings, inheritance: Inheritance | None) -> list[Listener
     passed = activated(os.environ, os.getpid())
     if (passed or SCHEME in inherited) and settings.bind == BY_FIELD["bind"].default:
         addresses = (SCHEME,)
-    return open_listeners(addresses, manner_of(settings), {**passed, **inherited})
+    opened = open_listeners(
+        (*addresses, *settings.redirect_http), manner_of(settings), {**passed, **inherited}
+    )
+    return with_schemes(settings, opened)
 
 
-def serve_alone(settings: Settings, listeners: list[Listener], leaving: Leaving) -> Ending:
+def serve_alone(
+    settings: Settings, listeners: list[Listener], security: LookedAfter | None, leaving: Leaving
+) -> Ending:
     """One process without a supervisor."""
     set_title(settings.proc_name, "")
     notifier = Notifier(os.environ, os.getpid())
@@ -80,28 +86,29 @@ def serve_alone(settings: Settings, listeners: list[Listener], leaving: Leaving)
         logger.info("%s", line)
     patience = Patience(settings.graceful_timeout, settings.drain_delay, LAST_CALL_S)
     urls = [listener.url for listener in listeners]
-    worker = make_worker(application, listeners, options, patience)
+    worker = make_worker(
+        application,
+        listeners,
+        options,
+        patience,
+        entrances=entrances_of(settings, listeners, security),
+        upkeep=security.look if security else None,
+    )
     worker.start(signals=(*STOP_SIGNALS, *TELLING_SIGNALS))
     tell(start_line(settings.served, urls, settings.threads))
     notifier.ready(f"serving {settings.served}")
     return worker.serve(afterwards=leaving.now)
 
 
-def supervise(
-    settings: Settings,
-    listeners: list[Listener],
-    reconfigure: Callable[[], Settings],
-    inheritance: Inheritance | None,
-    leaving: Leaving,
-) -> Ending | int | None:
+def supervise(parts: Parts, leaving: Leaving) -> Ending | int | None:
     """A supervisor and its workers: an exit code for the one, an Ending, if it served, for each other."""
+    settings = parts.settings
     set_title(settings.proc_name, "supervisor")
     set_up_logging(settings.log_level, of_many=True)
-    application: WSGIApplication | None = None
     if settings.preload:
         from potstill.supervisor.preload import preload
 
-        application = preload(settings, (listener.socket.fileno() for listener in listeners))
-    parts = Parts(settings, listeners, reconfigure, logical_directory(), application, inheritance)
+        ours = (listener.socket.fileno() for listener in parts.listeners)
+        parts = replace(parts, application=preload(settings, ours))
     outcome = Supervisor(parts).run()
     return work(outcome, leaving) if isinstance(outcome, Assignment) else outcome

@@ -24,7 +24,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,7 +35,7 @@ from potstill.worker.mailbox import STOP_SIGNALS, Mailbox, Order, SignalHandler
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from potstill.core.options import Options
+    from potstill.core.options import Entrance, Options
     from potstill.core.stats import Stats as SharedStats
 
 logger = logging.getLogger("potstill")
@@ -47,6 +47,8 @@ TELL_EVERY_S = 1.0
 LAST_CALL_S = 1.0
 # Threads that can end need no longer than this once they were told to.
 THREADS_END_S = 0.5
+# How late changed files of TLS may be noticed. Looking at them takes a few microseconds.
+UPKEEP_S = 5.0
 HOW_TO_HURRY = "; a second signal stops at once"
 REASONS = {
     Order.STOP: "the supervisor's word",
@@ -54,6 +56,10 @@ REASONS = {
     Order.HURRY: "a second signal",
     Order.ORPHANED: "the end of its supervisor",
 }
+
+
+# What is to be done now and then, with the time of the epoch.
+Upkeep = Callable[[float], None]
 
 
 class Stats(Protocol):
@@ -112,16 +118,19 @@ def make_worker(
     *,
     close_listeners: bool = True,
     stats: SharedStats | None = None,
+    entrances: Sequence[Entrance] = (),
+    upkeep: Upkeep | None = None,
 ) -> Worker:
     """A worker that is ready to start. `close_listeners`: it closes them when it winds down.
 
-    `stats` is where it counts when somebody else is to see that.
+    `stats` is where it counts when somebody else is to see that. `entrances` says how clients come in by each
+    listener; `upkeep` is called with the time, every now and then while it serves.
     """
     # The compiled core is imported by whoever serves, not by `potstill --help`.
     from potstill.core.engine import Engine
 
-    engine = Engine(application, [listener.socket for listener in listeners], options, stats)
-    return Worker(engine, listeners if close_listeners else (), patience)
+    engine = Engine(application, [listener.socket for listener in listeners], options, stats, entrances)
+    return Worker(engine, listeners if close_listeners else (), patience, upkeep)
 
 
 class Worker:
@@ -130,8 +139,15 @@ class Worker:
     One thread makes it, starts it and serves, each once. Any other may `ask_to_stop` and read `threads`.
     """
 
-    def __init__(self, engine: Engine, listeners: Sequence[Listener], patience: Patience) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        listeners: Sequence[Listener],
+        patience: Patience,
+        upkeep: Upkeep | None = None,
+    ) -> None:
         self._engine = engine
+        self._upkeep = upkeep
         self._listeners = listeners
         self._patience = patience
         self._mailbox = Mailbox()
@@ -182,7 +198,10 @@ class Worker:
         try:
             notes: list[int] = []
             while not notes:
-                notes = self._read_notes(None)
+                if self._upkeep is not None:
+                    self._upkeep(time.time())
+                # Without upkeep for ever: an idle worker makes no system calls at all.
+                notes = self._read_notes(None if self._upkeep is None else UPKEEP_S)
             ending = self._wind_down(notes)
             return ending
         finally:

@@ -23,13 +23,15 @@ from tests.unit.core.stage import Log, logged
 # As long as each lasts here.
 SECONDS = 40.0
 LARGE = 12_000_000
-# No deadlines of the engine: tests/process looks after a stop and after the workers of a supervisor.
+# No deadlines of the engine: tests/process looks after a stop and after the workers of a supervisor. That
+# of a handshake needs one: it passes in tests/tls and in tests/unit/core/test_opening.py.
 ELSEWHERE = {
     "graceful-timeout",
     "drain-delay",
     "boot-timeout",
     "worker-timeout",
     "max-worker-lifetime",
+    "handshake-timeout",
 }
 # Beside them, so that no other timeout is in the way.
 FOR_EVER: dict[str, Any] = {

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from potstill.assemble import engine_options
 from potstill.core.engine import Engine, EngineStatistics
-from potstill.core.options import Options
+from potstill.core.options import Entrance, Options
 from potstill.settings import Settings
 from tests.support.wire import Address, Client
 
@@ -132,16 +132,18 @@ def listen(path: Path | None = None, backlog: int = BACKLOG) -> socket.socket:
 
 
 @contextmanager
-def engine_on(application: Application, *, path: Path | None = None, **changes: Any) -> Iterator[Running]:
+def engine_on(
+    application: Application, *, path: Path | None = None, entrance: Entrance | None = None, **changes: Any
+) -> Iterator[Running]:
     """An engine that serves `application` on the loopback (or on a unix socket), by the default options but
-    `changes`.
+    `changes`; clients come in by plain HTTP, unless an `entrance` says otherwise.
 
     At the end it is stopped, and every one of its threads must have ended; a test that leaves a view blocked
     has to stop the engine itself.
     """
     with listen(path) as listener:
         address = listener.getsockname()
-        engine = Engine(application, [listener], options(**changes))
+        engine = Engine(application, [listener], options(**changes), None, [entrance] if entrance else [])
         engine.start()
         try:
             yield Running(engine, address, listener)

@@ -259,30 +259,33 @@ def test_the_current_directory_is_on_the_path_once(put: Callable[[str, str], Non
     assert sys.path[0] == str(tmp_path)
 
 
+# No setting of the core as it is by default.
+CHANGED = Settings(
+    threads=3,
+    max_connections=7,
+    keepalive=1.5,
+    header_map="keep",
+    server_header="",
+    body_memory=11,
+    response_memory=12,
+    spool_dir="/tmp",
+    limit_request_line=13,
+    limit_request_fields=14,
+    limit_request_field_size=15,
+    limit_request_head=16,
+    limit_request_body=17,
+    header_timeout=18.0,
+    body_timeout=19.0,
+    min_rate=20,
+    write_timeout=21.0,
+    keepalive_requests=22,
+    handshake_timeout=23.0,
+)
+
+
 def test_every_option_of_the_core_comes_from_the_settings() -> None:
     """Changing any setting changes what the core is told."""
-    told = engine_options(
-        Settings(
-            threads=3,
-            max_connections=7,
-            keepalive=1.5,
-            header_map="keep",
-            server_header="",
-            body_memory=11,
-            response_memory=12,
-            spool_dir="/tmp",
-            limit_request_line=13,
-            limit_request_fields=14,
-            limit_request_field_size=15,
-            limit_request_head=16,
-            limit_request_body=17,
-            header_timeout=18.0,
-            body_timeout=19.0,
-            min_rate=20,
-            write_timeout=21.0,
-            keepalive_requests=22,
-        )
-    )
+    told = engine_options(CHANGED)
     assert told == Options(
         threads=3,
         limit_request_line=13,
@@ -294,6 +297,7 @@ def test_every_option_of_the_core_comes_from_the_settings() -> None:
         body_timeout_s=19.0,
         min_rate_bytes_s=20,
         write_timeout_s=21.0,
+        handshake_timeout_s=23.0,
         keepalive_s=1.5,
         keepalive_requests=22,
         max_connections=7,

@@ -26,8 +26,8 @@ class Note(IntFlag):  # poll.pxd
 
 
 class List(IntEnum):  # slots.pxd
-    IDLE, HEAD, BODY, WRITE, LINGER, RETRY, QUEUE = range(7)
-    NONE = 8
+    IDLE, HEAD, BODY, WRITE, LINGER, OPENING, RETRY, QUEUE = range(8)
+    NONE = 9
 
 
 class Then(IntEnum):  # schedule.pxd
