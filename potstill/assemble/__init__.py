@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from potstill.assemble.access_log import access_log_options
 from potstill.core.options import Options
 from potstill.net.bind import Manner
 from potstill.settings import Settings, max_connections_auto
@@ -103,6 +104,8 @@ def engine_options(settings: Settings) -> Options:
         health_path=settings.health_path,
         ready_path=settings.ready_path,
         handover_limit=settings.handover_limit,
+        server_timing=settings.server_timing,
+        access_log=access_log_options(settings),
     )
 
 

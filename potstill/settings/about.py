@@ -17,6 +17,7 @@ LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
 )
 OVERLOAD = "Overload and health"
 WORKERS, PROCESS, HOOKS = "Workers", "Process", "Hooks"
+LOGS, INSIGHT = "Logs", "Looking inside"
 GROUPS = (
     LISTENING,
     RUNNING,
@@ -29,6 +30,8 @@ GROUPS = (
     OVERLOAD,
     HEADERS,
     MEMORY,
+    LOGS,
+    INSIGHT,
 )
 
 

@@ -1,0 +1,60 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What is told of each request: that it is in the application, and what has become of it.
+
+Called by the runner, with the GIL, right before the application is called and right after its answer is made. Nothing
+here can fail a request.
+"""
+
+from cpython.dict cimport PyDict_GetItem
+from cpython.ref cimport PyObject
+
+from potstill.core.counting cimport store
+from potstill.core.flight cimport flight_begin
+
+cdef str METHOD = "REQUEST_METHOD"
+cdef str TARGET = "REQUEST_URI"
+cdef str ROUTE = "potstill.route"
+cdef str LENGTH = "CONTENT_LENGTH"
+
+
+cdef class Account:
+    """Tells of the requests of one worker.
+
+    Args:
+        ledger: where they are entered.
+        journal: the access log, or None.
+    """
+
+    def __cinit__(self, Ledger ledger not None, Journal journal=None):
+        self._ledger = ledger
+        self._journal = journal
+        self.wants_fields = journal is not None and journal.wants_fields
+
+    cdef void begin(self, Workspace workspace, dict environ, str addr, str port, long long now_ns,
+                    long long queue_ns) noexcept:
+        """The application is about to be called."""
+        cdef PyObject *method = PyDict_GetItem(environ, METHOD)
+        cdef PyObject *target = PyDict_GetItem(environ, TARGET)
+        flight_begin(workspace.flight, now_ns, queue_ns, None if method == NULL else <object>method,
+                     None if target == NULL else <object>target, addr, port)
+
+    cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
+        """The answer is made. What the request's body came to is added to the outcome."""
+        cdef PyObject *route = PyDict_GetItem(environ, ROUTE)
+        cdef PyObject *length = PyDict_GetItem(environ, LENGTH)
+        store(&workspace.flight.since_ns, 0)
+        if length != NULL:
+            outcome.received = _number(<object>length)
+        try:
+            self._ledger.enter(self._ledger.route("" if route == NULL else <object>route), outcome)
+        except BaseException:          # memory, or what an application takes for the name of a route
+            pass
+        if self._journal is not None:
+            self._journal.record(outcome, environ, fields, &workspace.counters.log_dropped)
+
+
+cdef long long _number(object text) noexcept:
+    try:
+        return int(text)
+    except Exception:                  # an application that has changed it
+        return 0
