@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from potstill.assemble import application_of, engine_options, manner_of
+from potstill.assemble.access_log import without_terminal
 from potstill.config import keyword_layer, resolve
 from potstill.net.bind import Listener, open_at, open_listeners
 from potstill.settings import BY_FIELD, Settings
@@ -138,7 +139,7 @@ class WSGIServer:
             worker = make_worker(
                 application_of(self._settings, given=self.application),
                 [self._listener],
-                engine_options(self._settings),
+                engine_options(without_terminal(self._settings)),
                 Patience(self._settings.graceful_timeout),
                 close_listeners=False,
             )

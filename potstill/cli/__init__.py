@@ -117,14 +117,15 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
     from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError
     from potstill.net.bind import BindError
     from potstill.supervisor.channel import Fault
-    from potstill.supervisor.loop import StartError
+    from potstill.supervisor.parts import StartError
     from potstill.supervisor.serve import serve_command
+    from potstill.worker.console import LogConfigError
     from potstill.worker.identity import IdentityError
     from potstill.worker.warmup import WarmupError
 
     try:
         code = serve_command(settings, reconfigure)
-    except (BindError, IdentityError) as error:
+    except (BindError, IdentityError, LogConfigError) as error:
         fail(FAILED, f"potstill: {error}")
     except (ApplicationNameError, SitesError) as error:
         fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in problems_of(error)))

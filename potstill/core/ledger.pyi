@@ -38,7 +38,7 @@ class Ledger:
         """Add what another ledger has."""
 
     def rows(self) -> dict[tuple[str, int], Row]:
-        """(route, class of status) → Row, where there has been a request. Class 0 is for those without a status.
+        """(route, class of status) → Row, where there has been a request. Class 0 ended without a status.
 
         The route is what `environ["potstill.route"]` said when the request ended, "" where it said nothing.
         """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 class LineFormat:
-    """A format of `potstill.settings.log_formats`, ready for use; `worker` is the number that %(worker)s says.
+    """A format of `potstill.settings.log_formats`, ready for use; `worker` is what %(worker)s says.
 
     Raises KeyError for a step that does not exist.
     """

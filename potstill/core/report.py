@@ -50,9 +50,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A request that is inside the application, as shared memory tells it: texts are cut, and hold nothing that
-    is not visible ASCII.
-    """
+    """A request inside the application, as shared memory tells it: its texts are cut, and visible ASCII."""
 
     method: str
     target: str

@@ -12,7 +12,7 @@ BUCKETS = 108
 
 
 def bucket_limit(bucket: int) -> int:
-    """The value, in the histogram's unit, below which whatever a bucket counts lies; that of the last is nominal."""
+    """The value below which whatever a bucket counts lies, in units; that of the last is nominal."""
     if bucket < 4:
         return bucket + 1
     return (bucket % 4 + 5) << (bucket // 4 - 1)
@@ -37,7 +37,7 @@ class Spread:
         return sum(self.counts[: LIMITS.index(limit) + 1])
 
     def percentile(self, percent: float) -> float:
-        """The value that so many per cent do not exceed, in the histogram's unit, as the middle of its bucket.
+        """The value that so many per cent do not exceed, in units, as the middle of its bucket.
 
         So it is wrong by an eighth at the most, or by half a unit. 0.0 where there are no values.
         """

@@ -27,7 +27,7 @@ class InsightSettings(msgspec.Struct, frozen=True, kw_only=True):
         About(
             LOGS,
             LogTarget(),
-            "Where a line for each request goes: auto, which is standard output where that is a terminal, off, "
+            "Where a line for each request goes: auto (standard output, where that is a terminal), off, "
             "- for standard output, stderr, a path, syslog or syslog:udp://HOST:PORT.",
             peers=("gunicorn: accesslog", "gunicorn: access-logfile", "granian: access-log"),
         ),
@@ -67,7 +67,7 @@ class InsightSettings(msgspec.Struct, frozen=True, kw_only=True):
         About(
             LOGS,
             Text("FILE"),
-            "A dictConfig of Python's logging, as .json or .toml, to be used in place of the server's own set-up.",
+            "A dictConfig of Python's logging, in a .json or .toml, in place of the server's own set-up.",
             peers=("gunicorn: logconfig-json", "gunicorn: log-config-json"),
         ),
     ] = ""

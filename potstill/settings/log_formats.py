@@ -3,9 +3,10 @@
     127.0.0.1 - - [22/May/2015:21:01:25 +0000] "GET / HTTP/1.1" 200 13         common
     %(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s                                … and how it is written
 
-An atom is written as gunicorn has it: `%(name)s`, `%({field}i)s` for a field of the request, `%({field}o)s` for one of
-the answer, `%({key}e)s` for what the environ has under a key. `parse` takes a format apart into steps, and decides for
-each how a value is to be escaped where it stands, so that nothing that a client sends can end a field or a line:
+An atom is written as gunicorn has it: `%(name)s`, `%({field}i)s` for a field of the request, `%({field}o)s`
+for one of the answer, `%({key}e)s` for what the environ has under a key. `parse` takes a format apart into
+steps, and decides for each how a value is to be escaped where it stands, so that nothing that a client sends
+can end a field or a line:
 
 - between double quotes: the quote, the backslash and all that is not visible ASCII or a space, as \\x22;
 - elsewhere also the space and the character that follows in the format;
@@ -68,11 +69,12 @@ NAMED = MappingProxyType(
     {
         "common": COMMON,
         "combined": COMMON + ' "%(f)s" "%(a)s"',
-        "json": '{"time":"%(time)s","peer":"%(h)s","user":"%(u)s","method":"%(m)s","path":"%(U)s","query":"%(q)s",'
-        '"protocol":"%(H)s","status":%(s)s,"received":%(received)s,"sent":%(B)s,"seconds":%(L)s,'
+        "json": '{"time":"%(time)s","peer":"%(h)s","user":"%(u)s","method":"%(m)s","path":"%(U)s",'
+        '"query":"%(q)s","protocol":"%(H)s","status":%(s)s,"received":%(received)s,"sent":%(B)s,"seconds":%(L)s,'
         '"queue_seconds":%(queue_time)s,"app_seconds":%(app_time)s,"id":"%(id)s","route":"%(route)s",'
         '"referer":"%(f)s","user_agent":"%(a)s","worker":%(worker)s,"pid":%(p)s,"tls":"%(tls)s"}',
-        "logfmt": 'time=%(time)s peer="%(h)s" user="%(u)s" method="%(m)s" path="%(U)s" query="%(q)s" protocol="%(H)s" '
+        "logfmt": 'time=%(time)s peer="%(h)s" user="%(u)s" method="%(m)s" path="%(U)s" query="%(q)s" '
+        'protocol="%(H)s" '
         "status=%(s)s received=%(received)s sent=%(B)s seconds=%(L)s queue_seconds=%(queue_time)s "
         'app_seconds=%(app_time)s id="%(id)s" route="%(route)s" referer="%(f)s" user_agent="%(a)s" '
         "worker=%(worker)s pid=%(p)s",
@@ -92,7 +94,7 @@ class Escape(IntEnum):
 
 
 class Step(NamedTuple):
-    """A piece of a line: what it is, a text or a key, how it is escaped, and which character it must not hold."""
+    """A piece of a line: what it is, a text or a key, how it is escaped, what character it must not hold."""
 
     atom: str  # "text", a name of ATOMS, or a value of KEYED
     text: str = ""
