@@ -5,6 +5,7 @@
     potstill config                        every setting, and where it came from
     potstill import-config uwsgi.ini       the configuration of another server, as ours
     potstill explain-proxy …               what would be believed of a proxy's headers
+    potstill top 4711                      what a running server is doing; `metrics` for Prometheus
     potstill cgi app:app                   run an application once, as a web server's CGI program
 
 `serve` is here, each other verb in a file of its own, and what they share is in `options`. Options are made
@@ -44,6 +45,7 @@ from potstill.cli.options import (
     settings_again,
     settings_of,
 )
+from potstill.cli.top import metrics, top
 from potstill.settings import Settings
 
 NO_APPLICATION = """\
@@ -107,7 +109,7 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
         run(settings_of(configuration), lambda: settings_again(config_file, given))
 
 
-for verb in (check, config, import_config, explain_proxy, cgi):
+for verb in (check, config, import_config, explain_proxy, top, metrics, cgi):
     verbs.add_command(verb)
 
 

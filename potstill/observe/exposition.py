@@ -16,11 +16,9 @@ from potstill.observe.facts import Facts
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-# Bounds are limits of buckets, so that every count is exact: from a quarter of a millisecond to a minute, each
-# the double of the one before, and from 64 bytes to 64 MiB, each sixteen times the one before.
-TIME_BOUNDS_US = tuple(
-    limit for limit in LIMITS if limit >= 256 and limit.bit_count() == 1 and limit <= 1 << 26
-)
+# Bounds are limits of buckets, so that every count is exact: from a quarter of a millisecond to a minute,
+# each the double of the one before, and from 64 bytes to 64 MiB, each sixteen times the one before.
+TIME_BOUNDS_US = tuple(1 << power for power in range(8, 27))
 SIZE_BOUNDS = tuple(1 << power for power in range(6, 27, 4))
 
 Labels = Mapping[str, str]
