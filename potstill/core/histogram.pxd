@@ -3,7 +3,7 @@
 from potstill.core.counting cimport add
 
 cdef enum:
-    BUCKETS = 108                      # from one to 2**27 of whatever is counted; the last one has all beyond
+    BUCKETS = 108                      # from one to 2**28 of whatever is counted; the last one has all beyond
 
 cdef struct histogram_t:
     long long sum                      # of all values, in the unit that they came in

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Log-linear histograms: each doubling of the unit is four buckets of equal width.
 
-So a value is known to a quarter, from one microsecond to two minutes, or from one byte to 128 MiB, by counting in an
+So a value is known to a quarter, from one microsecond to four minutes, or from one byte to 256 MiB, by counting in an
 array that is found with two shifts; and the histograms of several workers add up, which no percentile does.
 """
 
