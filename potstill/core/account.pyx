@@ -5,7 +5,7 @@ Called by the runner, with the GIL, right before the application is called and r
 here can fail a request.
 """
 
-from cpython.dict cimport PyDict_GetItem
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.ref cimport PyObject
 
 from potstill.core.counting cimport store
@@ -33,15 +33,15 @@ cdef class Account:
     cdef void begin(self, Workspace workspace, dict environ, str addr, str port, long long now_ns,
                     long long queue_ns) noexcept:
         """The application is about to be called."""
-        cdef PyObject *method = PyDict_GetItem(environ, METHOD)
-        cdef PyObject *target = PyDict_GetItem(environ, TARGET)
+        cdef PyObject *method = PyDict_GetItemWithError(environ, METHOD)
+        cdef PyObject *target = PyDict_GetItemWithError(environ, TARGET)
         flight_begin(workspace.flight, now_ns, queue_ns, None if method == NULL else <object>method,
                      None if target == NULL else <object>target, addr, port)
 
     cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
         """The answer is made. What the request's body came to is added to the outcome."""
-        cdef PyObject *route = PyDict_GetItem(environ, ROUTE)
-        cdef PyObject *length = PyDict_GetItem(environ, LENGTH)
+        cdef PyObject *route = PyDict_GetItemWithError(environ, ROUTE)
+        cdef PyObject *length = PyDict_GetItemWithError(environ, LENGTH)
         store(&workspace.flight.since_ns, 0)
         if length != NULL:
             outcome.received = _number(<object>length)

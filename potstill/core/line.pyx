@@ -8,7 +8,7 @@ LINE_BYTES_MAX in one piece, and so no line is torn by another process's.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.ref cimport PyObject
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
@@ -26,7 +26,7 @@ cdef extern from "<time.h>" nogil:
     struct timespec:
         long tv_sec
         long tv_nsec
-    int CLOCK_REALTIME
+    int CLOCK_REALTIME, CLOCK_REALTIME_COARSE
     int clock_gettime(int clock, timespec *now)
     tm *gmtime_r(const time_t *timer, tm *result)
     tm *localtime_r(const time_t *timer, tm *result)
@@ -66,15 +66,15 @@ cdef str PROTOCOL_KEY = "SERVER_PROTOCOL"
 cdef str ID_KEY = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
 
-cdef unsigned char[256] UNSAFE         # 1: never as it stands; 2: nor outside of quotes
+cdef unsigned char[256] UNSAFE         # octets that do not stand for themselves between quotes
+cdef unsigned char[256] UNSAFE_BARE    # … and elsewhere
 
 
 cdef void _fill_table():
     cdef int octet
     for octet in range(256):
-        UNSAFE[octet] = not 0x20 <= octet < 0x7f
-    UNSAFE[c'"'] = UNSAFE[c"\\"] = 1
-    UNSAFE[c" "] = 2
+        UNSAFE[octet] = not 0x20 <= octet < 0x7f or octet == c'"' or octet == c"\\"
+        UNSAFE_BARE[octet] = UNSAFE[octet] or octet == c" "
 
 
 _fill_table()
@@ -110,7 +110,7 @@ cdef class LineFormat:
                 step.size = PyBytes_GET_SIZE(key)
             step.kind = KINDS[atom]
             step.escape = escape
-            step.fence = ord(fence) if fence and not fence.isalnum() else 0
+            step.fence = ord(fence) if fence and not fence.isalnum() and escape != ESCAPE_JSON else 0
             self.wants_fields |= step.kind == ANSWER_FIELD
             self._keys.append(key)
             self._count += 1
@@ -190,7 +190,7 @@ cdef class LineFormat:
         cdef tm parts
         cdef int offset
         cdef char[8] fraction
-        clock_gettime(CLOCK_REALTIME, &now)
+        clock_gettime(CLOCK_REALTIME if kind == ISO else CLOCK_REALTIME_COARSE, &now)
         if now.tv_sec != self._second:
             second = self._second = now.tv_sec
             localtime_r(&second, &parts)
@@ -226,7 +226,7 @@ cdef int _offset_minutes(time_t second, tm *local) noexcept:
 
 
 cdef inline object _get(dict environ, object key):
-    cdef PyObject *found = PyDict_GetItem(environ, key)
+    cdef PyObject *found = PyDict_GetItemWithError(environ, key)
     return None if found == NULL else <object>found
 
 
@@ -290,17 +290,15 @@ cdef str _as_text(object value):
 
 
 cdef int _put_octets(page_t *page, step_t *step, const unsigned char *octets, Py_ssize_t size) except -1:
-    cdef unsigned char unsafe = 2 if step.escape == ESCAPE_BARE else 1
-    cdef unsigned char fence = step.fence
+    cdef const unsigned char *unsafe = &UNSAFE_BARE[0] if step.escape == ESCAPE_BARE else &UNSAFE[0]
+    cdef unsigned char fence = step.fence      # 0 is unsafe anyway
     cdef Py_ssize_t at = 0, begin
-    cdef unsigned char octet
     size = min(size, page.value_max)
     if size == 0 and step.escape != ESCAPE_JSON:
         return _put(page, b"-", 1)
     while at < size:
         begin = at
-        while at < size and not (UNSAFE[octets[at]] and UNSAFE[octets[at]] <= unsafe) \
-                and (octets[at] != fence or not fence or step.escape == ESCAPE_JSON):
+        while at < size and not unsafe[octets[at]] and octets[at] != fence:
             at += 1
         _put(page, <const char *>octets + begin, at - begin)
         if at < size:

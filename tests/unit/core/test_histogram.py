@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -29,7 +30,7 @@ def test_what_is_beyond_all_buckets_is_counted_in_the_last(value: int) -> None:
 def test_the_limits_rise_by_a_quarter_at_the_most() -> None:
     """Beyond the first few, which are one apart."""
     assert tuple(sorted(set(LIMITS))) == LIMITS
-    assert all(after <= before * 1.25 for before, after in zip(LIMITS[4:], LIMITS[5:], strict=False))
+    assert all(after <= before * 1.25 for before, after in itertools.pairwise(LIMITS))
     assert bucket_limit(BUCKETS - 1) == 1 << 28
 
 
