@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import click
 
-from potstill.cli.options import FAILED, VERBS, fail
+from potstill.cli.options import FAILED, VERBS, WRONG_USAGE, fail
 from potstill.observe.screen import HELP, Line, Moment, lines, screen, stack_lines, summary
 
 EVERY_S = 1.0
@@ -37,14 +37,14 @@ def top(server: str, once: bool, as_json: bool, interval: float) -> None:
 
     SERVER is the number of its process, or the address of its --admin: HOST:PORT or unix:/PATH.
     """
-    address = address_of(server)
     if as_json and not once:
-        fail(2, "potstill: --json goes with --once")
+        fail(WRONG_USAGE, "potstill: --json goes with --once")
+    address = address_of(server)
     with telling_failures():
         if once:
             print_once(address, as_json=as_json)
         elif not (sys.stdin.isatty() and sys.stdout.isatty()):
-            fail(2, "potstill: top needs a terminal; elsewhere take --once, or --once --json")
+            fail(WRONG_USAGE, "potstill: top needs a terminal; elsewhere take --once, or --once --json")
         else:
             Top(address, interval).run()
 
