@@ -141,8 +141,20 @@ def application_of(
     if settings.sites or settings.has_routes or settings.allow or settings.deny:
         from potstill.assemble.sites import assemble
 
-        return assemble(settings, given, rates)
-    return load(settings.app) if given is None else given
+        application = assemble(settings, given, rates)
+    else:
+        application = load(settings.app) if given is None else given
+    return traced(application) if settings.otel else application
+
+
+def traced(application: WSGIApplication) -> WSGIApplication:
+    """The application with a span around each request; SitesError where there is nothing to do it with."""
+    from potstill.observe.tracing import Tracing, TracingError
+
+    try:
+        return Tracing(application)
+    except TracingError as error:
+        raise SitesError([str(error)]) from error
 
 
 def load(name: str) -> WSGIApplication:

@@ -97,16 +97,8 @@ HTTP2 = (
     Row("http_protocols", says=NO_HTTP2, flags=("--http-protocols",)),
 )
 LOGGING = (
-    Row(
-        "access_log_format",
-        says="This version writes no access log: take the proxy's, or a middleware.",
-        flags=("--access-logformat",),
-    ),
-    Row(
-        "accesslog",
-        says="This version writes no access log: take the proxy's, or a middleware.",
-        flags=("--access-logfile",),
-    ),
+    Row("access_log_format", "access_log_format", flags=("--access-logformat",)),
+    Row("accesslog", "access_log", flags=("--access-logfile",)),
     Row("capture_output", says=NO_LOG_FILES, flags=("--capture-output",), takes=NOTHING),
     Row(
         "disable_redirect_access_to_syslog",

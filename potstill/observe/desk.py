@@ -147,12 +147,18 @@ class Desk:
                 if not visitor.waits_for:
                     self._reply(visitor, stacks_page(visitor), now)
 
-    def close(self) -> None:
-        """Close everything, without a word; the file of a unix socket is removed by who has made it."""
+    def close(self, *, leave_files: bool = False) -> None:
+        """Close everything, without a word; the file of a unix socket is removed by who has made it.
+
+        With `leave_files` it is not, because somebody else listens on it.
+        """
         for visitor in list(self._visitors.values()):
             self._dismiss(visitor)
         for listener in self._listeners:
-            listener.close()
+            if leave_files:
+                listener.socket.close()
+            else:
+                listener.close()
         self._listeners = []
 
     # Visitors

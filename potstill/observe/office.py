@@ -104,6 +104,11 @@ class Office:
         """What a worker has answered to `ask_stacks`."""
         self._desk.hear_stacks(number, stacks, time.monotonic())
 
+    def hand_over(self) -> None:
+        """Somebody else answers from now on, at the same addresses."""
+        self._desk.close(leave_files=True)
+        self.close()
+
     def close(self) -> None:
         """Answer nobody any more. A child of a fork does that too, and leaves the files alone."""
         self._desk.close()

@@ -416,7 +416,7 @@ class Supervisor:
         self._notifier.main_process(successor.pid)
         successor.close()
         self._successor = Successor(successor.pid, -1)
-        self._office.close()  # from now on the new one is asked
+        self._office.hand_over()
         self._begin_to_stop(stopping.begin_handover(self.settings, now))
 
     def _successor_failed(self, why: str) -> None:

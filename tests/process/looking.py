@@ -82,7 +82,9 @@ class Watched:
 
 
 @contextmanager
-def watched(here: Path, *options: str, workers: int = 2, source: str = SHOP, **environment: str) -> Iterator[Watched]:
+def watched(
+    here: Path, *options: str, workers: int = 2, source: str = SHOP, **environment: str
+) -> Iterator[Watched]:
     (here / "shop.py").write_text(source, encoding="utf-8")
     if not (here / "door").exists():
         os.mkfifo(here / "door")
