@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 DEFAULTS = Settings()
+# Options that a loop has to look after, or that are the program's own business.
+COMMANDS = ("admin", "admin_token", "statsd", "statsd_prefix", "log_config")
 SAID_ELSEWHERE = {
     "app": "set_app()",
     "bind": "server_address",
@@ -53,7 +55,7 @@ def serve(
     """
     refuse_what_needs_the_command(settings)
     resolved = resolve([keyword_layer({"bind": bind, "threads": threads, **settings})]).settings
-    set_up_logging(resolved.log_level)
+    set_up_logging(resolved.log_level, form=resolved.log_format)
     listeners = open_listeners(resolved.bind, manner_of(resolved))
     try:
         urls = [listener.url for listener in listeners]
@@ -197,7 +199,7 @@ class WSGIServer:
 def refuse_what_needs_the_command(settings: Iterable[str]) -> None:
     """ValueError for options about processes: this one is the program's, and it has no supervisor."""
     for name in settings:
-        if name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS):
+        if name in COMMANDS or name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS):
             raise ValueError(
                 f"{name}: only the command `potstill` can do that; here the process is the program's"
             )

@@ -1,8 +1,8 @@
 """Spans of OpenTelemetry: one for each request, below the one that the client's `traceparent` names.
 
-Names and attributes are those of OpenTelemetry's semantic conventions for HTTP servers. A program that has set up a
-tracer provider keeps it; otherwise one is set up that exports by OTLP, as the OTEL_* variables say. The libraries
-are those of potstill[otel].
+Names and attributes are those of OpenTelemetry's semantic conventions for HTTP servers. A program that
+has set up a tracer provider keeps it; otherwise one is set up that exports by OTLP, as the OTEL_*
+variables say. The libraries are those of potstill[otel].
 """
 
 from __future__ import annotations

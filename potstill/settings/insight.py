@@ -42,7 +42,6 @@ class InsightSettings(msgspec.Struct, frozen=True, kw_only=True):
                 "gunicorn: access-log-format",
                 "gunicorn: access-logformat",
                 "granian: access-log-fmt",
-                "uwsgi: log-format",
             ),
         ),
     ] = "common"
@@ -78,7 +77,6 @@ class InsightSettings(msgspec.Struct, frozen=True, kw_only=True):
             AdminAddresses(),
             "Where to answer questions about the server itself: HOST:PORT or unix:/PATH; may be repeated.",
             reload=False,
-            peers=("uwsgi: stats",),
         ),
     ] = ()
     admin_token: Annotated[

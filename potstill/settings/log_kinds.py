@@ -21,7 +21,7 @@ class LogTarget:
 
     def read(self, given: object) -> str:
         """`auto`, `off`, `-`, `stderr`, a path, or `syslog:` with a path or udp://HOST:PORT behind it."""
-        if isinstance(given, str) and given.strip():
+        if isinstance(given, str) and given.strip() and given.isprintable():
             text = given.strip()
             if text == "syslog":
                 return f"syslog:{SYSLOG}"
@@ -33,7 +33,7 @@ class LogTarget:
         return value
 
     def schema(self) -> Schema:
-        return {"type": "string", "minLength": 1}
+        return {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class LogFormat:
         return value
 
     def schema(self) -> Schema:
-        return {"type": "string", "minLength": 1}
+        return {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"}
 
 
 class Skip(NamedTuple):
@@ -163,7 +163,7 @@ class HostPort:
         return value or "none"
 
     def schema(self) -> Schema:
-        return {"type": "string"}
+        return {"type": "string", "pattern": r"^(|none|\S+:[0-9]{1,5})$"}
 
 
 class AdminAddresses(Addresses):
@@ -176,5 +176,5 @@ class AdminAddresses(Addresses):
         return ",".join(value) or "none"
 
     def schema(self) -> Schema:
-        text = {"type": "string"}
+        text = {"type": "string", "pattern": r"^([^\x00-\x1f\x7f]*)$"}
         return {"anyOf": [text, {"type": "array", "items": text}]}

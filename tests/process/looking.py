@@ -16,6 +16,7 @@ from tests.process.shop import serving
 from tests.support.engine import wait_until
 
 TOKEN = "s3cret"
+REQUESTS = 'potstill_requests_total{route="/x",status="2xx"}'
 
 # /door waits until the fifo beside the shop is opened for writing; every answer says which process gave it.
 SHOP = """

@@ -6,30 +6,25 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 from prometheus_client import parser
 
 from potstill.observe.asking import ask
-from tests.process.looking import SHOP, Watched, watched
+from tests.process.looking import REQUESTS, SHOP, watched
 from tests.process.running import answered
-from tests.process.shop import SERVES, workers_of
+from tests.process.shop import SERVES
 from tests.support.engine import wait_until
-from tests.support.server import ROOT, STOP_S
+from tests.support.server import STOP_S
 
 pytestmark = pytest.mark.slow
 
-REQUESTS = 'potstill_requests_total{route="/x",status="2xx"}'
-WIDTH, HEIGHT = 110, 24
-
 
 def test_a_known_load_is_counted_to_the_request_whatever_becomes_of_workers(tmp_path: Path) -> None:
-    """Over a reload, over recycling, and over a worker that is killed between two requests; never a step back."""
+    """Over a reload, over recycling, and over a worker that is killed between two requests; never a step
+    back.
+    """
     with watched(tmp_path, "--max-requests", "60") as server:
         seen = [0.0]
 
@@ -92,7 +87,9 @@ STUCK = SHOP.replace(
 
 
 def test_a_worker_that_has_lost_a_thread_is_replaced(tmp_path: Path) -> None:
-    """A view that cannot be interrupted: its worker goes once another is there, and its other requests are done."""
+    """A view that cannot be interrupted: its worker goes once another is there, and its other requests
+    are done.
+    """
     options = ("--request-timeout", "200ms", "--interrupt-grace", "100ms", "--graceful-timeout", "2s")
     with watched(tmp_path, *options, workers=1, source=STUCK) as server:
         (pid,) = server.pids()
@@ -105,7 +102,9 @@ def test_a_worker_that_has_lost_a_thread_is_replaced(tmp_path: Path) -> None:
 
 
 def test_the_access_log_has_every_request_and_is_opened_anew(tmp_path: Path) -> None:
-    """By the supervisor's SIGUSR1, by name: no line is lost, torn or doubled over both files and all workers."""
+    """By the supervisor's SIGUSR1, by name: no line is lost, torn or doubled over both files and all
+    workers.
+    """
     file, rotated = tmp_path / "access.log", tmp_path / "access.log.1"
     with watched(tmp_path, "--access-log", str(file), "--access-log-format", "json") as server:
         server.load(200)
@@ -197,112 +196,3 @@ def test_what_the_application_measures_is_among_the_metrics(tmp_path: Path) -> N
         wait_until(lambda: server.metric("seen_total") == 40)
         text = ask(server.admin, "/metrics").decode()
         assert "potstill_requests" in {each.name for each in parser.text_string_to_metric_families(text)}
-
-
-# potstill top, metrics
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "potstill", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-class Terminal:
-    """A terminal with `potstill top` in it; its screen is read as a person reads it."""
-
-    def __init__(self, server: Watched) -> None:
-        pid = str(server.server.process.pid)
-        environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT)}
-        arguments = ["-m", "potstill", "top", pid, "--interval", "0.1"]
-        self._child = pexpect.spawn(
-            sys.executable, arguments, dimensions=(HEIGHT, WIDTH), env=environment, cwd=str(ROOT)
-        )
-        self._screen = pyte.Screen(WIDTH, HEIGHT)
-        self._stream = pyte.ByteStream(self._screen)
-
-    def press(self, key: str) -> None:
-        self._child.send(key)
-
-    def wait(self, pattern: str) -> str:
-        """The screen, once it shows that."""
-
-        def shows() -> bool:
-            self._read()
-            return re.search(pattern, self.shown, re.M) is not None
-
-        try:
-            wait_until(shows)
-        except AssertionError:
-            raise AssertionError(f"the screen does not show {pattern!r}:\n{self.shown}") from None
-        return self.shown
-
-    @property
-    def shown(self) -> str:
-        return "\n".join(line.rstrip() for line in self._screen.display)
-
-    def _read(self) -> None:
-        try:
-            self._stream.feed(self._child.read_nonblocking(65536, timeout=0.05))
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            return
-
-    def code(self) -> int | None:
-        """How it has ended."""
-        self._child.expect(pexpect.EOF, timeout=20)
-        self._child.close()
-        return int(self._child.exitstatus) if self._child.exitstatus is not None else None
-
-
-def test_top_shows_what_is_going_on(tmp_path: Path) -> None:
-    """Rates, workers, requests in flight, and the stack of one of them; q leaves."""
-    with watched(tmp_path) as server:
-        client = server.server.asked("/door")
-        terminal = Terminal(server)
-        shown = terminal.wait(r"running\s+GET\s+/door")
-        assert f"shop:app  pid {server.server.process.pid}  healthy" in shown
-        assert all(re.search(rf"^ +\d +{pid} +ready ", shown, re.M) for pid in workers_of(server.server))
-        server.load(300)
-        terminal.wait(r"^ +300 in all +2xx ")
-        terminal.press("s")
-        shown = terminal.wait(r'open\("door"\)\.read\(\)')
-        assert re.search(r"^GET /door  for \d+\.\d\d s", shown, re.M)
-        terminal.press("q")
-        terminal.wait("requests/s|no requests lately")
-        with (tmp_path / "door").open("w"):
-            terminal.wait("nothing is in the application")
-        client.close()
-        terminal.press("q")
-        assert terminal.code() == 0
-
-
-def test_scripts_get_the_same(tmp_path: Path) -> None:
-    with watched(tmp_path, workers=1) as server:
-        server.load(9)
-        pid = str(server.server.process.pid)
-        wait_until(lambda: server.status()["requests"]["total"] == 9)
-        found = json.loads(command("top", pid, "--once", "--json").stdout)
-        assert found["status"]["requests"]["total"] == 9
-        assert "9 in all" in command("top", server.admin, "--once").stdout
-        assert f"{REQUESTS} 9\n" in command("metrics", pid).stdout
-        assert command("metrics", pid, "--openmetrics").stdout.endswith("# EOF\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (("top", str(os.getpid())), 1, "has no admin listener: start it with --admin"),
-        (("top", "unix:/nowhere/at/all", "--once"), 1, "does not answer"),
-        (("metrics", "nowhere"), 1, "neither HOST:PORT nor unix:/PATH"),
-        (("top", "1", "--json"), 2, "--json goes with --once"),
-    ],
-)
-def test_what_cannot_be_seen_is_said(arguments: tuple[str, ...], code: int, words: str) -> None:
-    run = command(*arguments)
-    assert (run.returncode, run.stdout) == (code, "")
-    assert words in run.stderr

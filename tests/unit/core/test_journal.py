@@ -209,7 +209,8 @@ WRITERS = """
 import os, sys
 from tests.unit.core.test_journal import answer, log_to
 from tests.support.engine import engine_on, request
-with engine_on(answer, access_log=log_to("-", "%(p)s %(U)s " + "y" * 1500)) as running, running.client() as client:
+log = log_to("-", "%(p)s %(U)s " + "y" * 1500)
+with engine_on(answer, access_log=log) as running, running.client() as client:
     for number in range(200):
         client.send(request(f"/200/{number}"))
         client.response()

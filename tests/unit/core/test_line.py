@@ -177,7 +177,8 @@ def test_a_line_has_a_limit_and_stays_a_line(form: str, octet: str) -> None:
 def test_the_common_format_is_what_everybody_knows() -> None:
     text = line("common", sent=13)
     assert re.fullmatch(
-        r'192\.0\.2\.7 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /cart\?id=7 HTTP/1\.1" 200 13',
+        r"192\.0\.2\.7 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "
+        r'"GET /cart\?id=7 HTTP/1\.1" 200 13',
         text,
     )
 

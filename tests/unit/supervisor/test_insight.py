@@ -69,7 +69,7 @@ def test_there_can_be_more_workers_or_fewer(boss: Boss, words: dict[str, str], w
     "words", [{}, {"count": "0"}, {"remove": "2"}, {"add": "999"}, {"add": "x"}, {"add": "1", "count": "1"}]
 )
 def test_but_not_none_and_not_any_number(boss: Boss, words: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="workers|how many"):
+    with pytest.raises(ValueError, match=r"workers|how many"):
         Crewed(boss).carry_out("workers", words)
     assert boss.wanted == 2
 
