@@ -15,6 +15,8 @@ cdef str METHOD = "REQUEST_METHOD"
 cdef str TARGET = "REQUEST_URI"
 cdef str ROUTE = "potstill.route"
 cdef str LENGTH = "CONTENT_LENGTH"
+cdef str ID = "potstill.request_id"
+cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
 
 
 cdef class Account:
@@ -42,11 +44,14 @@ cdef class Account:
         """The answer is made. What the request's body came to is added to the outcome."""
         cdef PyObject *route = PyDict_GetItemWithError(environ, ROUTE)
         cdef PyObject *length = PyDict_GetItemWithError(environ, LENGTH)
+        cdef int number
         store(&workspace.flight.since_ns, 0)
         if length != NULL:
             outcome.received = _number(<object>length)
         try:
-            self._ledger.enter(self._ledger.route("" if route == NULL else <object>route), outcome)
+            number = self._ledger.route("" if route == NULL else <object>route)
+            if self._ledger.enter(number, outcome):
+                self._ledger.remember(number, outcome, environ.get(ID) or environ.get(ID_FIELD))
         except BaseException:          # memory, or what an application takes for the name of a route
             pass
         if self._journal is not None:

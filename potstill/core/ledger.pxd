@@ -7,9 +7,19 @@ cdef enum:
     ROUTE_BYTES = 64                   # of a route's name; longer ones are cut
     CLASSES = 6                        # of status: 1xx to 5xx, and at 0 what ended without one
 
+cdef enum:
+    NAMED_BYTES = 64                   # of a request's id
+
+# The slowest request of the last minute: an example of what the histograms count.
+cdef struct exemplar_t:
+    long long total_ns                 # 0: there is none, or another one is being written
+    long long at_ns                    # by CLOCK_MONOTONIC
+    char[NAMED_BYTES] request_id       # "" where it had none
+
 # What one request was like.
 cdef struct outcome_t:
     int code                           # its status; 0: none was sent
+    long long ended_ns                 # by CLOCK_MONOTONIC
     long long queue_ns
     long long application_ns
     long long first_byte_ns            # from its arrival to the head of the answer
@@ -23,6 +33,7 @@ cdef struct row_t:
     histogram_t first_byte
     histogram_t received               # octets, each by itself
     histogram_t sent
+    exemplar_t exemplar
 
 cdef struct ledger_t:
     long long routes                   # names in use
@@ -37,5 +48,6 @@ cdef class Ledger:
     cdef str _last                     # the last name asked for …
     cdef int _number                   # … and its number
     cdef int route(self, object name) except -1
-    cdef void enter(self, int route, const outcome_t *outcome) noexcept
+    cdef bint enter(self, int route, const outcome_t *outcome) noexcept
+    cdef void remember(self, int route, const outcome_t *outcome, object request_id) noexcept
     cdef int _new_route(self, bytes name) noexcept

@@ -8,6 +8,14 @@ OTHER: str
 """Under which name those routes are counted that came when there were too many."""
 
 @dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A slow request, by its id: how long it took, and when it ended, by the monotonic clock."""
+
+    request_id: str
+    seconds: float
+    at_s: float
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """What requests of one route that ended with one class of status were like.
 
@@ -25,6 +33,8 @@ class Row:
     """Bodies of requests."""
     sent: Spread
     """Bodies of answers."""
+    exemplar: Exemplar | None = None
+    """The slowest that had an id, of the minute before the last one that was entered."""
 
     @property
     def count(self) -> int: ...
@@ -53,5 +63,7 @@ def enter(
     first_byte_ns: int = 0,
     received: int = 0,
     sent: int = 0,
+    ended_ns: int = 0,
+    request_id: object = None,
 ) -> None:
     """For tests: what the engine does at the end of a request."""

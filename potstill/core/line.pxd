@@ -25,7 +25,7 @@ cdef class LineFormat:
     cdef int _count
     cdef readonly bint wants_fields    # of the answer
     cdef long long _second             # of the times below
-    cdef char[32] _stamp               # [22/May/2015:21:01:25 +0000]
+    cdef char[40] _stamp               # [22/May/2015:21:01:25 +0000]
     cdef char[32] _clock               # 22/May/2015 21:01:25
     cdef char[32] _utc                 # 2015-05-22T21:01:25
 

@@ -141,7 +141,8 @@ cdef class Exchange:
         cdef outcome_t outcome
         outcome.code = self.answer.code if self.head_sent else 101 if self.taken is not None else 0
         outcome.queue_ns = self.queue_ns
-        outcome.application_ns = max(workspace.read_clock() - self.called_ns, 0)
+        outcome.ended_ns = workspace.read_clock()
+        outcome.application_ns = max(outcome.ended_ns - self.called_ns, 0)
         outcome.first_byte_ns = self.queue_ns + (max(self.first_ns - self.called_ns, 0) if self.first_ns
                                                  else outcome.application_ns)
         outcome.sent = self.body_sent

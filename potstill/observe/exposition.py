@@ -6,10 +6,12 @@ Names and units follow the conventions of Prometheus: seconds, bytes, `_total` f
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from potstill.core.ledger import Row
+from potstill.core.ledger import Exemplar, Row
 from potstill.core.spread import Spread, joined
 from potstill.observe.facts import Facts
 
@@ -22,6 +24,8 @@ TIME_BOUNDS_US = tuple(1 << power for power in range(8, 27))
 SIZE_BOUNDS = tuple(1 << power for power in range(6, 27, 4))
 
 Labels = Mapping[str, str]
+# What parsers stumble over in the label of an exemplar, escaped or not.
+_UNFIT = re.compile(r"[^!#-\[\]-~]")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Sample:
     value: float
     labels: Labels = field(default_factory=dict)
     suffix: str = ""
+    exemplar: str = ""  # as OpenMetrics has it, behind the number
 
 
 @dataclass(frozen=True)
@@ -174,10 +179,32 @@ def spreads(
 ) -> Family:
     """A histogram for each route, or for each route and class of status."""
     found: dict[tuple[tuple[str, str], ...], list[Spread]] = {}
+    slow: dict[tuple[tuple[str, str], ...], Exemplar] = {}
     for (route, status), row in sorted(facts.rows.items()):
         labels = labels_of(route, status) if by_status else {"route": route}
         found.setdefault(tuple(labels.items()), []).append(spread_of(row, part))
-    return histogram(name, text, [(dict(labels), joined(parts)) for labels, parts in found.items()], bounds)
+        if by_status and row.exemplar is not None:
+            slow[tuple(labels.items())] = row.exemplar
+    family = histogram(name, text, [(dict(labels), joined(parts)) for labels, parts in found.items()], bounds)
+    return with_exemplars(family, slow, time.time() - facts.server.now)
+
+
+def with_exemplars(
+    family: Family, slow: Mapping[tuple[tuple[str, str], ...], Exemplar], epoch: float
+) -> Family:
+    """The family, and at the bucket of each slow request its id. `epoch` is when the monotonic clock was
+    zero.
+    """
+    samples, left = [], dict(slow)
+    for sample in family.samples:
+        labels = tuple((key, value) for key, value in sample.labels.items() if key != "le")
+        known = left.get(labels)
+        if known is not None and sample.suffix == "_bucket" and known.seconds <= float(sample.labels["le"]):
+            name, at = _UNFIT.sub("_", known.request_id), known.at_s + epoch
+            sample = replace(sample, exemplar=f'{{request_id="{name}"}} {known.seconds:.6f} {at:.3f}')
+            del left[labels]
+        samples.append(sample)
+    return replace(family, samples=tuple(samples))
 
 
 def spread_of(row: Row, part: str) -> Spread:
@@ -224,7 +251,8 @@ def lines(family: Family, *, openmetrics: bool) -> Iterator[str]:
     for sample in family.samples:
         labels = ",".join(f'{key}="{escaped(value)}"' for key, value in sample.labels.items())
         braces = f"{{{labels}}}" if labels else ""
-        yield f"{family.name}{total}{sample.suffix}{braces} {number(sample.value)}"
+        exemplar = f" # {sample.exemplar}" if openmetrics and sample.exemplar else ""
+        yield f"{family.name}{total}{sample.suffix}{braces} {number(sample.value)}{exemplar}"
 
 
 def escaped(value: str) -> str:

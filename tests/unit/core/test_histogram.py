@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from potstill.core.histogram import bucket_number, read_back
 from potstill.core.spread import BUCKETS, LIMITS, NOTHING, Spread, bucket_limit, joined
+from tests.support.properties import PATIENTLY
 
 VALUES = st.integers(0, (1 << 28) - 1)
 
 
+@PATIENTLY
 @given(VALUES)
 def test_a_value_lies_between_the_limits_of_its_bucket(value: int) -> None:
     bucket = bucket_number(value)
@@ -22,6 +24,7 @@ def test_a_value_lies_between_the_limits_of_its_bucket(value: int) -> None:
     assert bucket == 0 or value >= LIMITS[bucket - 1]
 
 
+@PATIENTLY
 @given(st.integers(1 << 28, (1 << 63) - 1))
 def test_what_is_beyond_all_buckets_is_counted_in_the_last(value: int) -> None:
     assert bucket_number(value) == BUCKETS - 1
@@ -34,6 +37,7 @@ def test_the_limits_rise_by_a_quarter_at_the_most() -> None:
     assert bucket_limit(BUCKETS - 1) == 1 << 28
 
 
+@PATIENTLY
 @given(st.lists(VALUES, min_size=1), st.floats(0.0, 100.0))
 def test_a_percentile_is_right_within_its_bucket(values: list[int], percent: float) -> None:
     """Against the exact one: the smallest value that so many per cent do not exceed."""
@@ -44,6 +48,7 @@ def test_a_percentile_is_right_within_its_bucket(values: list[int], percent: flo
     assert (LIMITS[bucket - 1] if bucket else 0) <= told <= LIMITS[bucket]
 
 
+@PATIENTLY
 @given(st.lists(VALUES))
 def test_count_and_sum_are_exact(values: list[int]) -> None:
     spread = read_back(values)
@@ -51,6 +56,7 @@ def test_count_and_sum_are_exact(values: list[int]) -> None:
     assert spread.total == sum(values)
 
 
+@PATIENTLY
 @given(st.lists(VALUES), st.lists(VALUES))
 def test_histograms_add_up_and_can_be_taken_apart(one: list[int], other: list[int]) -> None:
     assert read_back(one) + read_back(other) == read_back([*one, *other])

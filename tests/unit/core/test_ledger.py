@@ -96,3 +96,24 @@ print({key: row.count for key, row in ledger.rows().items()})
 def test_a_parent_reads_what_its_child_enters() -> None:
     run = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=30)
     assert run.stdout == "{('/x', 2): 1}\n"
+
+
+def test_the_slowest_request_of_a_minute_is_remembered_by_its_id() -> None:
+    """Then a later one takes its place, however quick."""
+    ledger = Ledger()
+    for second, ms, name in [(1, 5, "a"), (2, 9, "b"), (3, 7, "c")]:
+        enter(ledger, "/x", 200, application_ns=ms * 10**6, request_id=name, ended_ns=second * 10**9)
+    found = ledger.rows()["/x", 2].exemplar
+    assert found is not None
+    assert (found.request_id, found.seconds, found.at_s) == ("b", pytest.approx(0.009), 2.0)
+    enter(ledger, "/x", 200, application_ns=1, request_id="d", ended_ns=70 * 10**9)
+    found = ledger.rows()["/x", 2].exemplar
+    assert found is not None
+    assert found.request_id == "d"
+
+
+@pytest.mark.parametrize("name", [None, "", 7, "\u20ac"])
+def test_who_has_no_id_is_nobodys_example(name: object) -> None:
+    ledger = Ledger()
+    enter(ledger, "/x", 200, application_ns=1, request_id=name)
+    assert ledger.rows()["/x", 2].exemplar is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from potstill.core.line import LineFormat, rendered
 from potstill.settings.log_formats import NAMED, parse
+from tests.support.properties import PATIENTLY
 
 LINE_MAX = 4096
 # Every octet that a field can hold, as PEP 3333 has it in an environ; an application can put any text there.
@@ -85,6 +87,7 @@ def logfmt(text: str) -> dict[str, str]:
 # Forging
 
 
+@PATIENTLY
 @given(target=TARGETS, referer=OCTETS, agent=OCTETS, user=OCTETS)
 def test_nobody_can_forge_a_field_of_a_combined_line(
     target: str, referer: str, agent: str, user: str
@@ -100,6 +103,7 @@ def test_nobody_can_forge_a_field_of_a_combined_line(
     assert plain(fields[8]) == ("" if agent == "-" else agent)
 
 
+@PATIENTLY
 @given(target=TARGETS, referer=TEXTS, agent=TEXTS, named=TEXTS)
 def test_nobody_can_forge_a_field_of_a_line_of_json(
     target: str, referer: str, agent: str, named: str
@@ -118,6 +122,7 @@ def test_nobody_can_forge_a_field_of_a_line_of_json(
     assert (found["id"], found["route"]) == (named, named)
 
 
+@PATIENTLY
 @given(target=TARGETS, referer=TEXTS, agent=TEXTS)
 def test_nobody_can_forge_a_field_of_logfmt(target: str, referer: str, agent: str) -> None:
     environ = {"REQUEST_URI": target, "HTTP_REFERER": referer, "HTTP_USER_AGENT": agent}
@@ -127,6 +132,7 @@ def test_nobody_can_forge_a_field_of_logfmt(target: str, referer: str, agent: st
     assert found["path"] == target.partition("?")[0]
 
 
+@PATIENTLY
 @given(value=OCTETS, fence=st.sampled_from("|;,/:#'"))
 def test_a_value_without_quotes_is_one_word(value: str, fence: str) -> None:
     """It holds neither a space nor the character by which the format goes on."""
@@ -137,6 +143,7 @@ def test_a_value_without_quotes_is_one_word(value: str, fence: str) -> None:
     assert plain(first) == plain(second) == ("" if value == "-" else value)
 
 
+@PATIENTLY
 @given(value=st.text(max_size=60))
 def test_a_text_of_the_application_does_not_break_a_line_either(value: str) -> None:
     text = line('"%({shop.user}e)s"', {"shop.user": value})
@@ -278,7 +285,7 @@ def test_the_zone_is_the_machines(zone: str) -> None:
     """With the sign turned round, as POSIX has it; where it is another day elsewhere too."""
     run = subprocess.run(
         [sys.executable, "-c", ZONES],
-        env={"TZ": zone},
+        env={**os.environ, "TZ": zone},
         capture_output=True,
         text=True,
         check=True,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from prometheus_client import openmetrics, parser
+from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from potstill.core.histogram import read_back
+from potstill.core.ledger import enter
 from potstill.observe.exposition import Family, Sample, escaped, families, histogram, number, text
 from potstill.observe.exposition import openmetrics as written
-from tests.unit.observe.crew import facts
-
-del openmetrics
+from tests.unit.observe.crew import NOW, busy_stats, facts, worker
 
 NASTY = 'a"b\\c\nd'
 
@@ -60,3 +61,17 @@ def test_labels_are_escaped() -> None:
     family = Family("a", "gauge", "Text.", (Sample(1, {"route": NASTY}),))
     assert text([family]).splitlines()[-1] == 'a{route="a\\"b\\\\c\\nd"} 1'
     assert escaped(NASTY) == 'a\\"b\\\\c\\nd'
+
+
+def test_a_slow_request_is_an_example_of_its_bucket() -> None:
+    """In OpenMetrics, by its id; the other format has no place for that."""
+    stats = busy_stats()
+    enter(stats.ledger, "/cart", 500, application_ns=9_000_000_000, request_id='a"b', ended_ns=int(NOW * 1e9))
+    found = list(families(facts(worker(stats=stats))))
+    parsed = {f.name: f for f in openmetrics_parser.text_string_to_metric_families(written(found))}
+    samples = [sample for sample in parsed["potstill_request_seconds"].samples if sample.exemplar]
+    (sample,) = samples
+    assert sample.labels == {"route": "/cart", "status": "5xx", "le": "16.777216"}
+    assert (sample.exemplar.labels, sample.exemplar.value) == ({"request_id": "a_b"}, 9.0)
+    assert abs(float(sample.exemplar.timestamp) - time.time()) < 20
+    assert "request_id" not in text(found)
