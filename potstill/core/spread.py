@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 BUCKETS = 108
 
@@ -19,6 +20,7 @@ def bucket_limit(bucket: int) -> int:
 
 
 LIMITS = tuple(map(bucket_limit, range(BUCKETS)))
+NUMBERS = {limit: number for number, limit in enumerate(LIMITS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,10 @@ class Spread:
     def count(self) -> int:
         return sum(self.counts)
 
-    def below(self, limit: int) -> int:
-        """How many values lay below the limit of a bucket; `limit` must be one of LIMITS."""
-        return sum(self.counts[: LIMITS.index(limit) + 1])
+    def below(self, limits: Iterable[int]) -> list[int]:
+        """How many values lay below each limit; KeyError for one that is none of LIMITS."""
+        running = tuple(accumulate(self.counts))
+        return [running[NUMBERS[limit]] for limit in limits]
 
     def percentile(self, percent: float) -> float:
         """The value that so many per cent do not exceed, in units, as the middle of its bucket.

@@ -129,26 +129,29 @@ cdef class Stats:
 
     def totals(self) -> dict:
         """The sum over all threads: counter name → count."""
+        cdef long long exchanges = 0, accepted = 0, closed = 0, failures = 0, received = 0, sent = 0
+        cdef counters_t *slot
         cdef int i
-        totals = dict.fromkeys(("exchanges", "accepted", "closed", "failures", "octets_received", "octets_sent"), 0)
         for i in range(self.threads):
-            totals["exchanges"] += load(&self._slots[i].exchanges)
-            totals["accepted"] += load(&self._slots[i].accepted)
-            totals["closed"] += load(&self._slots[i].closed)
-            totals["failures"] += load(&self._slots[i].failures)
-            totals["octets_received"] += load(&self._slots[i].octets_received)
-            totals["octets_sent"] += load(&self._slots[i].octets_sent)
-        return totals
+            slot = &self._slots[i]
+            exchanges += load(&slot.exchanges)
+            accepted += load(&slot.accepted)
+            closed += load(&slot.closed)
+            failures += load(&slot.failures)
+            received += load(&slot.octets_received)
+            sent += load(&slot.octets_sent)
+        return {"exchanges": exchanges, "accepted": accepted, "closed": closed, "failures": failures,
+                "octets_received": received, "octets_sent": sent}
 
     def refused(self) -> dict:
         """How many requests were refused, by the slug of the rule; rules never broken are left out."""
+        cdef long long[REFUSALS_MAX] sums
         cdef int i, code
-        counts = {}
-        for code in range(2, len(REFUSALS)):
-            count = sum(load(&self._slots[i].refused[code]) for i in range(self.threads))
-            if count:
-                counts[REFUSALS[code].rule] = count
-        return counts
+        memset(sums, 0, sizeof(sums))
+        for i in range(self.threads):
+            for code in range(REFUSALS_MAX):
+                sums[code] += load(&self._slots[i].refused[code])
+        return {REFUSALS[code].rule: sums[code] for code in range(2, len(REFUSALS)) if sums[code]}
 
     def queue_times(self):
         """How long requests have waited for a thread, as a Spread."""

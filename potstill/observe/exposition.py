@@ -219,12 +219,14 @@ def histogram(
     bounds: tuple[int, ...] = TIME_BOUNDS_US,
 ) -> Family:
     unit = 1e6 if bounds is TIME_BOUNDS_US else 1
+    names = [number(bound / unit) for bound in bounds]
     samples: list[Sample] = []
     for labels, spread in found:
-        for bound in bounds:
-            samples.append(Sample(spread.below(bound), {**labels, "le": number(bound / unit)}, "_bucket"))
-        samples.append(Sample(spread.count, {**labels, "le": "+Inf"}, "_bucket"))
-        samples.append(Sample(spread.count, labels, "_count"))
+        count = spread.count
+        for name, below in zip(names, spread.below(bounds), strict=True):
+            samples.append(Sample(below, {**labels, "le": name}, "_bucket"))
+        samples.append(Sample(count, {**labels, "le": "+Inf"}, "_bucket"))
+        samples.append(Sample(count, labels, "_count"))
         samples.append(Sample(spread.total, labels, "_sum"))
     return Family(f"potstill_{name}", "histogram", text, tuple(samples))
 

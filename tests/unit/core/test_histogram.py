@@ -66,10 +66,9 @@ def test_histograms_add_up_and_can_be_taken_apart(one: list[int], other: list[in
 
 def test_what_lies_below_a_limit_is_counted_exactly() -> None:
     spread = read_back([1, 255, 256, 300, 1 << 20])
-    assert spread.below(256) == 2
-    assert spread.below(1 << 20) == 4
-    with pytest.raises(ValueError):
-        spread.below(257)
+    assert spread.below([256, 1 << 20]) == [2, 4]
+    with pytest.raises(KeyError):
+        spread.below([257])
 
 
 def test_of_nothing_there_is_nothing_to_tell() -> None:
