@@ -219,12 +219,12 @@ def histogram(
     bounds: tuple[int, ...] = TIME_BOUNDS_US,
 ) -> Family:
     unit = 1e6 if bounds is TIME_BOUNDS_US else 1
-    names = [number(bound / unit) for bound in bounds]
+    names = [number(each / unit) for each in bounds]
     samples: list[Sample] = []
     for labels, spread in found:
         count = spread.count
-        for name, below in zip(names, spread.below(bounds), strict=True):
-            samples.append(Sample(below, {**labels, "le": name}, "_bucket"))
+        for bound, below in zip(names, spread.below(bounds), strict=True):
+            samples.append(Sample(below, {**labels, "le": bound}, "_bucket"))
         samples.append(Sample(count, {**labels, "le": "+Inf"}, "_bucket"))
         samples.append(Sample(count, labels, "_count"))
         samples.append(Sample(spread.total, labels, "_sum"))
