@@ -46,8 +46,7 @@ cdef class Account:
         cdef PyObject *length = PyDict_GetItemWithError(environ, LENGTH)
         cdef int number
         store(&workspace.flight.since_ns, 0)
-        if length != NULL:
-            outcome.received = _number(<object>length)
+        outcome.received = 0 if length == NULL else _number(<object>length)
         try:
             number = self._ledger.route("" if route == NULL else <object>route)
             if self._ledger.enter(number, outcome):

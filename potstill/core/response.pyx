@@ -119,8 +119,8 @@ cdef class Exchange:
         self.workspace = workspace
         self.thread = PyThread_get_thread_ident()
         workspace.output_size = 0
-        self.options.account.begin(workspace, self.environ, self.remote_addr, self.remote_port, self.called_ns,
-                                   self.queue_ns)
+        self.options.account.begin(workspace, self.environ, self.remote_addr, self.remote_port,
+                                   self.called_ns, self.queue_ns)
         try:
             try:
                 self._call(application)
@@ -143,10 +143,9 @@ cdef class Exchange:
         outcome.queue_ns = self.queue_ns
         outcome.ended_ns = workspace.read_clock()
         outcome.application_ns = max(outcome.ended_ns - self.called_ns, 0)
-        outcome.first_byte_ns = self.queue_ns + (max(self.first_ns - self.called_ns, 0) if self.first_ns
-                                                 else outcome.application_ns)
+        outcome.first_byte_ns = self.queue_ns + min(max((self.first_ns or outcome.ended_ns) - self.called_ns, 0),
+                                                    outcome.application_ns)
         outcome.sent = self.body_sent
-        outcome.received = 0
         self.options.account.end(workspace, &outcome, self.environ, self.fields)
 
     cdef int _call(self, object application) except -1:
@@ -397,8 +396,8 @@ cdef class Exchange:
 
     cdef int _put_timing(self) except -1:
         """Server-Timing (W3C), in milliseconds."""
-        now = self.workspace.read_clock()
-        line = b"Server-Timing: queue;dur=%.3f, app;dur=%.3f\r\n" % (self.queue_ns / 1e6, (now - self.called_ns) / 1e6)
+        cdef double app_ms = (self.workspace.read_clock() - self.called_ns) / 1e6
+        line = b"Server-Timing: queue;dur=%.3f, app;dur=%.3f\r\n" % (self.queue_ns / 1e6, app_ms)
         return self.workspace.put(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
 
     # The end
