@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from potstill.assemble import application_of, engine_options, manner_of
+from potstill.assemble.access_log import without_terminal
 from potstill.assemble.tls import entrances_of, security_of, with_schemes
 from potstill.config import Configuration, keyword_layer, resolve
 from potstill.net.bind import Listener, open_at, open_listeners
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 DEFAULTS = Settings()
+# Options that a loop has to look after, or that are the program's own business.
+COMMANDS = ("admin", "admin_token", "statsd", "statsd_prefix", "log_config")
 SAID_ELSEWHERE = {
     "app": "set_app()",
     "bind": "server_address",
@@ -62,7 +65,7 @@ def serve(
     refuse_what_needs_the_command(settings)
     resolved = secured(resolve([keyword_layer({"bind": bind, "threads": threads, **settings})]), ssl_context)
     security = security_of(resolved)
-    set_up_logging(resolved.log_level)
+    set_up_logging(resolved.log_level, form=resolved.log_format)
     addresses = (*resolved.bind, *resolved.redirect_http)
     listeners = with_schemes(resolved, open_listeners(addresses, manner_of(resolved)))
     try:
@@ -167,7 +170,7 @@ class WSGIServer:
             worker = make_worker(
                 application_of(self._settings, given=self.application),
                 [self._listener],
-                engine_options(self._settings),
+                engine_options(without_terminal(self._settings)),
                 Patience(self._settings.graceful_timeout),
                 close_listeners=False,
                 entrances=entrances_of(self._settings, [self._listener], self._security),
@@ -236,7 +239,7 @@ def secured(configuration: Configuration, context: ssl.SSLContext | None) -> Set
 def refuse_what_needs_the_command(settings: Iterable[str]) -> None:
     """ValueError for options about processes: this one is the program's, and it has no supervisor."""
     for name in settings:
-        if name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS):
+        if name in COMMANDS or name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS):
             raise ValueError(
                 f"{name}: only the command `potstill` can do that; here the process is the program's"
             )

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from potstill.assemble.access_log import access_log_options
 from potstill.core.options import Options
 from potstill.net.bind import Manner
 from potstill.settings import Settings, max_connections_auto
@@ -104,6 +105,8 @@ def engine_options(settings: Settings) -> Options:
         health_path=settings.health_path,
         ready_path=settings.ready_path,
         handover_limit=settings.handover_limit,
+        server_timing=settings.server_timing,
+        access_log=access_log_options(settings),
     )
 
 
@@ -146,7 +149,17 @@ def application_of(
         from potstill.middleware.https import StrictTransportSecurity
 
         application = StrictTransportSecurity(application, settings.hsts)
-    return application
+    return traced(application) if settings.otel else application
+
+
+def traced(application: WSGIApplication) -> WSGIApplication:
+    """The application with a span around each request; SitesError where there is nothing to do it with."""
+    from potstill.observe.tracing import Tracing, TracingError
+
+    try:
+        return Tracing(application)
+    except TracingError as error:
+        raise SitesError([str(error)]) from error
 
 
 def load(name: str) -> WSGIApplication:

@@ -5,6 +5,7 @@
     potstill config                        every setting, and where it came from
     potstill import-config uwsgi.ini       the configuration of another server, as ours
     potstill explain-proxy …               what would be believed of a proxy's headers
+    potstill top 4711                      what a running server is doing; `metrics` for Prometheus
     potstill cgi app:app                   run an application once, as a web server's CGI program
 
 `serve` is here, each other verb in a file of its own, and what they share is in `options`. Options are made
@@ -44,6 +45,7 @@ from potstill.cli.options import (
     settings_again,
     settings_of,
 )
+from potstill.cli.top import metrics, top
 from potstill.settings import Settings
 
 NO_APPLICATION = """\
@@ -107,7 +109,7 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
         run(settings_of(configuration), lambda: settings_again(config_file, given))
 
 
-for verb in (check, config, import_config, explain_proxy, cgi):
+for verb in (check, config, import_config, explain_proxy, top, metrics, cgi):
     verbs.add_command(verb)
 
 
@@ -118,14 +120,15 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
     from potstill.net.bind import BindError
     from potstill.net.certificates import CertificateError
     from potstill.supervisor.channel import Fault
-    from potstill.supervisor.loop import StartError
+    from potstill.supervisor.parts import StartError
     from potstill.supervisor.serve import serve_command
+    from potstill.worker.console import LogConfigError
     from potstill.worker.identity import IdentityError
     from potstill.worker.warmup import WarmupError
 
     try:
         code = serve_command(settings, reconfigure)
-    except (BindError, CertificateError, IdentityError) as error:
+    except (BindError, CertificateError, IdentityError, LogConfigError) as error:
         fail(FAILED, f"potstill: {error}")
     except (ApplicationNameError, SitesError) as error:
         fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in problems_of(error)))

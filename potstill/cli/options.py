@@ -31,6 +31,8 @@ VERBS = {
     "config": "Every setting and where it came from; --schema for editors.",
     "import-config": "The potstill.toml for a gunicorn.conf.py, a uwsgi.ini or a command line.",
     "explain-proxy": "What would be believed of a proxy's header fields, and why.",
+    "top": "What a running server is doing now: rates, latencies, workers, requests.",
+    "metrics": "The numbers of a running server, as Prometheus reads them.",
     "cgi": "Run an application once, as a web server's CGI program.",
 }
 

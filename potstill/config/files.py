@@ -19,11 +19,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from potstill.config.layers import ConfigurationError, Given, Layer, did_you_mean, peer_of
+from potstill.config.layers import FILE_VARIABLE, ConfigurationError, Given, Layer, did_you_mean, peer_of
 from potstill.config.toml import Document, TomlError, read_document, toml_value
 from potstill.settings import OPTIONS
 
-FILE, PROJECT, VARIABLE = "potstill.toml", "pyproject.toml", "POTSTILL_CONFIG"
+FILE, PROJECT = "potstill.toml", "pyproject.toml"
 PROJECT_TABLE = ("tool", "potstill")
 BY_NAME = {option.name: option for option in OPTIONS}
 # Files of other servers, by what their names end in.
@@ -82,8 +82,8 @@ def from_file(named: str | None, environ: Mapping[str, str], tables: Tables) -> 
     try:
         if named:
             return read_named(named, "--config", tables)
-        if environ.get(VARIABLE):
-            return read_named(environ[VARIABLE], f"environment {VARIABLE}", tables)
+        if environ.get(FILE_VARIABLE):
+            return read_named(environ[FILE_VARIABLE], f"environment {FILE_VARIABLE}", tables)
         return read_found(tables)
     except TomlError as error:
         return FromFile(problems=(str(error),))

@@ -23,12 +23,15 @@ from potstill.settings import BY_FIELD, OPTIONS, Option, Settings
 from potstill.settings.about import HOOKS, WORKERS
 from potstill.settings.kinds import Text
 
+# Names the configuration file, and is no option.
+FILE_VARIABLE = "POTSTILL_CONFIG"
 DEFAULT, COMMAND_LINE = "default", "command line"
 # How alike two names must be (difflib's ratio) to suggest one for the other.
 LIKENESS = 0.6
 # Variables that no option has are ignored, for Kubernetes and image builders set POTSTILL_… of their own
 # (POTSTILL_SERVICE_HOST, POTSTILL_VERSION). One that is nearly an option is a mistake, though.
 LIKENESS_OF_VARIABLE = 0.85
+ADDRESSES = ("bind", "admin")
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def read(given: Given) -> Any:
     except ValueError as error:
         written = given.written or repr(given.value)
         raise ConfigurationError([f"{given.place}: {written} is not {error}"]) from None
-    wrong = wrong_addresses(given, value) if option.field in ("bind", "redirect_http") else []
+    wrong = wrong_addresses(given, value) if option.field in ADDRESSES else []
     if wrong:
         raise ConfigurationError(wrong)
     return value
@@ -211,7 +214,7 @@ def doubtful_variables(environ: Mapping[str, str]) -> list[str]:
     known = [option.variable for option in OPTIONS]
     doubts: list[str] = []
     for name in sorted(environ):
-        if name.startswith("POTSTILL_") and name not in known:
+        if name.startswith("POTSTILL_") and name not in known and name != FILE_VARIABLE:
             hint = did_you_mean(name, known, LIKENESS_OF_VARIABLE)
             if hint:
                 doubts.append(f"environment {name} is not known and was ignored{hint}")

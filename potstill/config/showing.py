@@ -9,6 +9,7 @@ from typing import Any
 from potstill.config.layers import Configuration
 from potstill.config.toml import toml_value
 from potstill.settings import GROUPS, OPTIONS, Option, max_connections_auto
+from potstill.settings.log_kinds import Secret
 
 FORMATS = ("text", "toml", "json")
 
@@ -69,6 +70,8 @@ def as_json(configuration: Configuration) -> dict[str, Any]:
 
 def plain(option: Option, value: Any) -> bool | int | str | list[str] | None:
     """A value as a file would have it, so that its kind reads the same; None if there is no such thing."""
+    if isinstance(option.about.kind, Secret):
+        return None if value else ""
     if isinstance(value, (bool, str)):
         return value
     if isinstance(value, tuple):

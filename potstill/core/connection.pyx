@@ -31,7 +31,7 @@ from potstill.core.listener cimport Listener
 from potstill.core.opening cimport OPEN_DONE, OPEN_FAILED, OPEN_LOST, OPEN_MORE, Opening, opening_of
 from potstill.core.pending cimport Pending, pending_keep
 from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE
-from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name
+from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name, waits
 from potstill.core.runner cimport Runner
 from potstill.core.service cimport Service
 from potstill.core.stats cimport add
@@ -97,7 +97,7 @@ cdef class Connection:
         runner.exchange = exchange
         exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
         runner.exchange = exchange.pending = None
-        if exchange.held is not None and not (exchange.started or exchange.over or exchange.cut or self.transport.lost):
+        if waits(exchange):
             self._go(PHASE_HELD)
             return
         add(&workspace.counters.exchanges, 1)

@@ -13,6 +13,7 @@ cdef class Crew:
     cdef list runners                  # of all threads that may call the application
     cdef list threads                  # all threads: the watch, the inspector and the reporter too
     cdef readonly object reporter      # the Reporter: what may be kept waiting for the log is told to it
+    cdef readonly object journal       # the Journal: the access log, or None
     cdef list missing                  # numbers of the lost whose place nobody could be found for
     cdef list spare                    # numbers of stats slots for those that leave their seats
     cdef int handed_over               # threads that have left their seats by their request's wish
@@ -20,6 +21,7 @@ cdef class Crew:
     cdef long long started             # for the names of threads
     cdef long long complained_ns
 
+    cdef void _publish(self) noexcept
     cdef bint has_in_hand(self, slot_t *slot) noexcept
     cdef void cut_short(self) noexcept
     cdef void retire(self, Runner runner) noexcept

@@ -19,6 +19,7 @@ from potstill.core.workspace cimport Workspace
 import logging
 import threading
 
+from potstill.core.journal import Journal
 from potstill.core.reporter import Reporter
 
 cdef long long COMPLAINT_NS = 60_000_000_000      # between two complaints
@@ -34,6 +35,7 @@ cdef class Crew:
         self.options = options
         self.reporter = Reporter(log)
         self.work = work
+        self.journal = Journal(options.access_log, stats.number + 1, log) if options.access_log is not None else None
         self.runners = []
         self.threads = []
         self.missing = []
@@ -45,6 +47,8 @@ cdef class Crew:
         for number in range(self.options.threads + 1):
             self._enlist(number)
         self.start_thread("potstill-reporter", self.reporter.run)
+        if self.journal is not None:
+            self.start_thread("potstill-journal", self.journal.run)
 
     def start_thread(self, name, target, *args):
         """Start a daemon thread that `stop` will wait for."""
@@ -95,6 +99,7 @@ cdef class Crew:
         runner.move_to(self.spare.pop())
         self.handed_over += not lost
         self.lost += lost
+        self._publish()
         schedule_attach(self.schedule)
         try:
             self._enlist(number)
@@ -120,6 +125,7 @@ cdef class Crew:
         runner.move_to(number)
         runner.detached = False
         self.handed_over -= 1
+        self._publish()
 
     def fill_seats(self):
         """Look once more for threads in place of those that were lost when there was no new one to be had."""
@@ -152,16 +158,33 @@ cdef class Crew:
             if runner.exchange is not None and runner.exchange.taken is not None:
                 runner.exchange.transport.cut_short()
 
+    def join(self, long long deadline_ns):
+        """Wait for those that can end; the names of those that have not. The access log is the last to end."""
+        ours = threading.current_thread()
+        for thread in sorted(self.threads, key=lambda thread: thread.name == "potstill-journal"):
+            if thread.name == "potstill-journal":
+                self.journal.end()
+            if thread is not ours:
+                thread.join(max(0.0, (deadline_ns - schedule_clock(self.schedule)) / 1e9))
+        return [thread.name for thread in self.threads if thread.is_alive()]
+
     cdef void retire(self, Runner runner) noexcept:
         """Its thread is about to end."""
         if runner in self.runners:
             self.runners.remove(runner)
         if runner.detached:
             self.handed_over -= not runner.lost
+            self._publish()
             self.spare.append(runner.number)
             if runner.thread in self.threads:
                 self.threads.remove(runner.thread)
             self.fill_seats()          # with it a thread has become free
+
+    cdef void _publish(self) noexcept:
+        """For who looks on from outside."""
+        cdef Stats stats = self.stats
+        store(&stats.seat().handed_over, self.handed_over)
+        store(&stats.seat().lost, self.lost)
 
     cdef bint has_in_hand(self, slot_t *slot) noexcept:
         cdef Runner runner

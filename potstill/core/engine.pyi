@@ -76,6 +76,9 @@ class Engine:
         returns.
         """
 
+    def reopen_log(self) -> None:
+        """Open the file of the access log anew, by its name. Returns at once."""
+
     def statistics(self) -> EngineStatistics:
         """What it is doing now. May be called at any time, also after `stop`."""
 

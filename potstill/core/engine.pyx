@@ -15,6 +15,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
 from posix.unistd cimport close as close_fd
 
+from potstill.core.account cimport Account
 from potstill.core.connection cimport (
     PHASE_ENDED,
     PHASE_GO_ON,
@@ -140,12 +141,11 @@ cdef class Engine:
         self.connections_max = options.max_connections
         self._drained = threading.Event()
         self._complained_ns = {}
-        answers = ResponseOptions(options.server_header, options.response_memory_bytes, options.response_spool_bytes,
-                                  options.spool_dir, options.write_timeout_s, options.min_rate_bytes_s, self.log)
+        self.crew = Crew(self.stats, options, self.log, self._run)
+        answers = ResponseOptions(options, Account(self.stats.ledger, self.crew.journal), self.log)
         self.service = Service(application, options, answers, self.log)
         self.service.inner = health_application(self, options)
         self.inspector = Inspector(options, self.log)
-        self.crew = Crew(self.stats, options, self.log, self._run)
         self.crew.schedule = &self.schedule
         self._listeners = [Listener(sock, options, entrances[i] if entrances else Entrance())
                            for i, sock in enumerate(listeners)]
@@ -233,12 +233,15 @@ cdef class Engine:
             schedule_end(&self.schedule)
             self.crew.cut_short()
         deadline = schedule_clock(&self.schedule) + <long long>(timeout_s * 1e9)
-        for thread in list(self.crew.threads):
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, (deadline - schedule_clock(&self.schedule)) / 1e9))
+        left = self.crew.join(deadline)
         self._end_connections()
         self.crew.work = None          # it refers back, and no thread will be started any more
-        return [thread.name for thread in self.crew.threads if thread.is_alive()]
+        return left
+
+    def reopen_log(self):
+        """Open the file of the access log anew, by its name."""
+        if self.crew.journal is not None:
+            self.crew.journal.reopen()
 
     def statistics(self):
         """What it is doing now, as an EngineStatistics."""
@@ -312,6 +315,7 @@ cdef class Engine:
                 if me.must == MUST_END:
                     return 0
                 store(&workspace.counters.working_since_ns, 0)
+                publish_load(&self.schedule)
                 with nogil:
                     schedule_wait(&self.schedule, me)
                     # Before it has the GIL: whoever looks on is to see that it waits for that.

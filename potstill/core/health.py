@@ -68,6 +68,7 @@ def answering(facts: Callable[[], dict[str, Any]]) -> WSGIApplication:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             start_response("405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")])
             return []
+        environ["potstill.route"] = "(health)"
         found = facts()
         body = json.dumps(found).encode() + b"\n"
         fields = [

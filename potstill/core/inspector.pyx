@@ -17,6 +17,7 @@ application's callbacks) is handed over to the reporter.
 
 cimport cython
 
+from potstill.core.flight cimport flight_name
 from potstill.core.poll cimport peer_gone
 from potstill.core.response cimport FRAMED_CLOSE, peer_name
 from potstill.core.stats cimport Stats
@@ -80,6 +81,7 @@ cdef class Inspector:
         cdef long long age = now - exchange.called_ns
         if exchange.environ is None:
             return 0                   # it has just ended
+        flight_name(runner.workspace.flight, exchange.environ.get("potstill.route"), _request_id(exchange.environ))
         if exchange.callbacks is not None or self.cancel:
             self._tell_departure(runner, exchange, now)
         if exchange.interruption is not None:
@@ -212,12 +214,11 @@ cdef class Inspector:
 
     cdef object _facts(self, Runner runner, Exchange exchange, dict environ, str stack, long long now):
         environ = environ or {}
-        named = environ.get("potstill.request_id") or environ.get("HTTP_X_REQUEST_ID") or "-"
         return InFlight(
             method=environ.get("REQUEST_METHOD", "-"),
             target=environ.get("REQUEST_URI", "-"),
             peer=peer_name(exchange.remote_addr, exchange.remote_port),
-            request_id=_harmless(str(named)),
+            request_id=_harmless(str(_request_id(environ) or "-")),
             elapsed_s=max(now - exchange.called_ns, <long long>0) / 1e9,
             queued_s=exchange.queue_ns / 1e9,
             thread=runner.thread.name if runner.thread is not None else "-",
@@ -245,6 +246,11 @@ cdef bint _is_locking(unsigned long thread) except -1:
             return True
         frame = frame.f_back
     return False
+
+
+cdef object _request_id(dict environ):
+    """As middleware has named it, or the client."""
+    return environ.get("potstill.request_id") or environ.get("HTTP_X_REQUEST_ID")
 
 
 cdef str _harmless(str text):

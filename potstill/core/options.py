@@ -43,6 +43,17 @@ class Entrance:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessLog:
+    """What is written of each request, and where to."""
+
+    steps: tuple[tuple[str, str, int, str], ...]  # atom, text or key, escape, fence, as line.pyx has them
+    target: str  # "-" for standard output, "stderr", the path of a file, or "syslog:" and its address
+    skip: tuple[tuple[str, bool, int, int], ...]  # path, longer ones too, first and last status: no line
+    sample: float  # of the requests below status 500, 0 to 1
+    slower_s: float  # only what takes longer; 0: everything
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Everything an `Engine` may be told, checked and converted by its caller."""
 
@@ -78,3 +89,5 @@ class Options:
     health_path: str  # answered without a seat; "": none
     ready_path: str  # likewise
     handover_limit: int  # threads that may leave their seats for what lasts
+    server_timing: bool  # the client is told how long its request has waited and been in the application
+    access_log: AccessLog | None

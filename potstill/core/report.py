@@ -47,3 +47,53 @@ class InFlight:
             f"{self.elapsed_s:.3f} s in the application, {self.queued_s:.3f} s queued, "
             f"in thread {self.thread}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A request inside the application, as shared memory tells it: its texts are cut, and visible ASCII."""
+
+    method: str
+    target: str
+    peer: str  # address:port, or "unix"
+    route: str  # this and the request id are known when a request is older than a tenth of a second
+    request_id: str
+    since_s: float  # when the application was called, by the monotonic clock of the machine
+    queued_s: float  # before that
+    phase: str  # "running", and "writing" when the head of the answer is made
+    sent: int  # octets of the answer's body
+    slot: int  # of the engine's statistics
+    thread_id: int = 0  # the kernel's
+
+    def line(self, now_s: float) -> str:
+        """One line of a log; `now_s` by the same clock."""
+        return (
+            f"{self.method} {self.target} from {self.peer}, request id {self.request_id or '-'}: "
+            f"{max(0.0, now_s - self.since_s):.3f} s in the application, {self.queued_s:.3f} s queued, "
+            f"{self.phase}, {self.sent} bytes sent, in thread {self.thread_id}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """How much of everything a worker has at one moment, no older than a millisecond."""
+
+    connections: int
+    reading: int  # of these: sending a request
+    writing: int  # … taking an answer that is made
+    closing: int  # … refused, or at their end
+    running: int  # runner seats taken
+    seats: int
+    target: int  # threads that may be awake
+    backlog: int  # whole requests waiting for a seat
+    ready: int  # connections with news that nobody has looked at
+    handed_over: int  # threads that have left their seats for what lasts
+    lost: int  # threads that were interrupted and did not come back, since the start
+    accepting: bool
+    gil_wait_s: float  # how long the GIL took to be had when it was last asked for
+
+    @property
+    def idle(self) -> int:
+        """Connections between two requests."""
+        busy = self.reading + self.writing + self.closing + self.running + self.backlog + self.handed_over
+        return max(0, self.connections - busy)

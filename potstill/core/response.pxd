@@ -1,13 +1,12 @@
 # One exchange's answer: start_response, write(), iteration, framing.
 
+from potstill.core.account cimport Account
 from potstill.core.answer cimport answer_t
+from potstill.core.file_wrapper cimport FileWrapper
 from potstill.core.held cimport Held
+from potstill.core.peer cimport peer_name
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
-
-cdef class FileWrapper:
-    cdef readonly object filelike
-    cdef readonly object blksize
 
 cdef enum:
     FRAMED_NONE = 0                    # no body: HEAD, 1xx, 204, 304
@@ -26,6 +25,8 @@ cdef class ResponseOptions:
     cdef bint dismissing               # … and idle connections are ended
     cdef bint forked                   # the application has forked: a child may hold our sockets
     cdef bint in_child                 # … and this is the child
+    cdef bint server_timing            # answers say how long their request has waited, and been in the application
+    cdef Account account               # where it is told what becomes of requests
     cdef object log                    # a logging.Logger
 
 cdef class Exchange:
@@ -48,12 +49,14 @@ cdef class Exchange:
     # What the application said
     cdef bint started                  # start_response was called
     cdef answer_t answer
+    cdef list fields                   # … with these fields, where the access log wants them
     cdef bytes last_fields             # trailers of the answer, rendered
     cdef list callbacks                # to call when the client leaves
     cdef Held held                     # why it waits, or None: it was not postponed
     cdef object taken                  # the socket that it has taken over, or None: nothing more is sent here
     # What has happened
     cdef bint head_sent
+    cdef long long first_ns            # when the head was made, of an answer in several pieces; else 0
     cdef int framing                   # FRAMED_*
     cdef long long body_sent           # octets of the body handed to the transport
     cdef bint unwatched                # no watch looks after it: none of its blocks is held back
@@ -74,6 +77,7 @@ cdef class Exchange:
     cdef int _check_caller(self, str what) except -1
     cdef void respond(self, object application, Workspace workspace) noexcept
     cdef int _call(self, object application) except -1
+    cdef void _account(self, Workspace workspace) noexcept
     cdef int _send_result(self, object result) except -1
     cdef int _send_sequence(self, object result) except -1
     cdef int _send_iterable(self, object result, long long total) except -1
@@ -90,4 +94,7 @@ cdef class Exchange:
     cdef int answer_late(self, Workspace workspace, bytes body) except -1
     cdef void _report(self, str what, object error) noexcept
 
-cdef str peer_name(str addr, str port)
+cdef inline bint waits(Exchange exchange) noexcept:
+    """Whether the application has postponed it, and nothing has come in between: it is called again."""
+    return exchange.held is not None and not (exchange.started or exchange.over or exchange.cut
+                                              or exchange.transport.lost)

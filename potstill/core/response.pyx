@@ -19,7 +19,11 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject
 
+from potstill.core.account cimport put_timing
 from potstill.core.answer cimport answer_render
+from potstill.core.flight cimport FLIGHT_WRITING
+from potstill.core.ledger cimport outcome_t
+from potstill.core.peer cimport peer_name
 from potstill.core.poll cimport clock_ns, wait_writable
 from potstill.core.stats cimport add, store, take
 from potstill.core.transport cimport Transport
@@ -49,43 +53,17 @@ cdef long long RATE_GRACE_NS = 10_000_000_000     # a minimum rate is asked for 
 cdef class ResponseOptions:
     """What is the same for every answer of an engine."""
 
-    def __cinit__(self, str server_header, long long memory_max, long long spool_max, spool_dir,
-                  double write_timeout_s, long long min_rate, log):
-        self.server_line = f"Server: {server_header}\r\n".encode("latin-1") if server_header else b""
-        self.memory_max = memory_max
-        self.spool_max = spool_max
-        self.spool_dir = spool_dir
-        self.write_timeout_ns = <long long>(write_timeout_s * 1e9)
-        self.min_rate = min_rate
+    def __cinit__(self, options, Account account not None, log):
+        header = options.server_header
+        self.server_line = f"Server: {header}\r\n".encode("latin-1") if header else b""
+        self.memory_max = options.response_memory_bytes
+        self.spool_max = options.response_spool_bytes
+        self.spool_dir = options.spool_dir
+        self.write_timeout_ns = <long long>(options.write_timeout_s * 1e9)
+        self.min_rate = options.min_rate_bytes_s
+        self.server_timing = options.server_timing
+        self.account = account
         self.log = log
-
-
-@cython.final
-cdef class FileWrapper:
-    """`wsgi.file_wrapper` (PEP 3333): an iterable over a file that the server may send by better means.
-
-    Args:
-        filelike: an object with read(size); close() is passed on when it has one.
-        blksize: octets a read, where it is read.
-    """
-
-    def __init__(self, filelike, blksize=8192):
-        self.filelike = filelike
-        self.blksize = blksize
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        block = self.filelike.read(self.blksize)
-        if not block:
-            raise StopIteration
-        return block
-
-    def close(self):
-        close = getattr(self.filelike, "close", None)
-        if close is not None:
-            close()
 
 
 @cython.final
@@ -114,6 +92,8 @@ cdef class Exchange:
         self.started = False
         answer_render(&self.answer, self.workspace, status, headers)
         self.started = True
+        if self.options.account.wants_fields:
+            self.fields = list(headers)
         return self.write
 
     def write(self, data, /):
@@ -140,6 +120,8 @@ cdef class Exchange:
         self.workspace = workspace
         self.thread = PyThread_get_thread_ident()
         workspace.output_size = 0
+        self.options.account.begin(workspace, self.environ, self.remote_addr, self.remote_port,
+                                   self.called_ns, self.queue_ns)
         try:
             try:
                 self._call(application)
@@ -153,6 +135,22 @@ cdef class Exchange:
         self.workspace = None
         if self.interruption is not None:
             PyThreadState_SetAsyncExc(self.thread, NULL)       # it must not arrive in the next request
+        if waits(self):
+            store(&workspace.flight.since_ns, 0)
+        else:
+            self._account(workspace)
+
+    cdef void _account(self, Workspace workspace) noexcept:
+        """Tell what has become of the request."""
+        cdef outcome_t outcome
+        outcome.code = self.answer.code if self.head_sent else 101 if self.taken is not None else 0
+        outcome.queue_ns = self.queue_ns
+        outcome.ended_ns = workspace.read_clock()
+        outcome.application_ns = max(outcome.ended_ns - self.called_ns, 0)
+        outcome.first_byte_ns = self.queue_ns + min(max((self.first_ns or outcome.ended_ns) - self.called_ns, 0),
+                                                    outcome.application_ns)
+        outcome.sent = self.body_sent
+        self.options.account.end(workspace, &outcome, self.environ, self.fields)
 
     cdef int _call(self, object application) except -1:
         try:
@@ -292,6 +290,8 @@ cdef class Exchange:
             workspace.put_number(size, 16)
             workspace.put(b"\r\n", 2)
         self.body_sent += size
+        if self.first_ns:
+            store(&workspace.flight.sent, self.body_sent)
         if workspace.output_size + size <= JOINED_BYTES_MAX:
             workspace.put(data, size)
             if chunked:
@@ -363,6 +363,11 @@ cdef class Exchange:
         """Complete the head: who answers, when, how the body is framed, and whether the connection goes on."""
         cdef Workspace workspace = self.workspace
         cdef bytes server_line = self.options.server_line
+        if total < 0 or total > JOINED_BYTES_MAX:
+            self.first_ns = workspace.read_clock()
+            store(&workspace.flight.phase, FLIGHT_WRITING)
+        if self.options.server_timing:
+            put_timing(workspace, self.queue_ns, self.called_ns)
         if not self.answer.has_server:
             workspace.put(PyBytes_AS_STRING(server_line), PyBytes_GET_SIZE(server_line))
         if not self.answer.has_date:
@@ -486,13 +491,6 @@ cdef class Exchange:
                 peer_name(self.remote_addr, self.remote_port), exc_info=error)
         except BaseException:
             pass                       # a log that fails must not take the answer with it
-
-
-cdef str peer_name(str addr, str port):
-    """A client's address as logs name it."""
-    if not addr:
-        return "unix"
-    return f"[{addr}]:{port}" if ":" in addr else f"{addr}:{port}"
 
 
 cdef str _not_bytes(object chunk):

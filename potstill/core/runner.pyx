@@ -54,4 +54,7 @@ cdef class Runner:
         if fd:
             transport_push(<int>fd - 1)        # the watch will not
         self.workspace.counters = stats.slot(number)
+        stats.flight(number)[0] = self.workspace.flight[0]
+        store(&self.workspace.flight.since_ns, 0)
+        self.workspace.flight = stats.flight(number)
         self.number = number

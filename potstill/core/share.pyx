@@ -15,8 +15,8 @@ A worker that is alone carries the mean, and does none of this.
 from potstill.core.listener cimport Listener
 from potstill.core.poll cimport poll_add, poll_remove
 from potstill.core.schedule cimport runner_t, schedule_clock, schedule_t
-from potstill.core.slots cimport LIST_DEFER, slot_token
-from potstill.core.stats cimport Board, Stats, load, store
+from potstill.core.slots cimport LIST_BODY, LIST_DEFER, LIST_HEAD, LIST_LINGER, LIST_WRITE, slot_token
+from potstill.core.stats cimport Board, Stats, load, seat_t, store
 
 cdef enum:
     SLACK = 1                          # above the mean that nobody minds: one request in hand
@@ -25,10 +25,27 @@ cdef long long DEFER_NS = 1_000_000
 
 
 cdef void publish_load(schedule_t *schedule) noexcept nogil:
-    """Connections, and once more those that are in the application or on their way there."""
-    if schedule.seat != NULL:
-        store(&schedule.seat.load, schedule.connections + schedule.running
-              + schedule.backlog.queues[0].count + schedule.backlog.queues[1].count)
+    """Connections, and once more those that are in the application or on their way there; and what else others want to
+    know of a schedule. Without its lock: each number was true a moment ago.
+    """
+    cdef seat_t *seat = schedule.seat
+    cdef long long reading, writing, closing
+    if seat == NULL:
+        return
+    store(&seat.load, schedule.connections + schedule.running
+          + schedule.backlog.queues[0].count + schedule.backlog.queues[1].count)
+    reading = schedule.lists[LIST_HEAD].count + schedule.lists[LIST_BODY].count
+    writing = schedule.lists[LIST_WRITE].count
+    closing = schedule.lists[LIST_LINGER].count
+    store(&seat.connections, schedule.connections)
+    store(&seat.reading, reading)
+    store(&seat.writing, writing)
+    store(&seat.closing, closing)
+    store(&seat.running, schedule.running)
+    store(&seat.seats, schedule.seats)
+    store(&seat.target, schedule.target)
+    store(&seat.backlog, schedule.backlog.count)
+    store(&seat.ready, schedule.ready.count)
 
 
 cdef bint share_defers(Stats stats, Listener listener, runner_t *me, schedule_t *schedule) noexcept:

@@ -55,6 +55,7 @@ cdef struct slot_t:
 cdef struct list_t:
     slot_t *first
     slot_t *last
+    long long count
 
 cdef struct queue_t:
     slot_t *first

@@ -91,6 +91,7 @@ cdef void list_append(list_t *lists, int list, slot_t *slot, long long deadline_
         after.before = slot
     else:
         lists[list].last = slot
+    lists[list].count += 1
 
 
 cdef void list_remove(list_t *lists, slot_t *slot) noexcept nogil:
@@ -106,6 +107,7 @@ cdef void list_remove(list_t *lists, slot_t *slot) noexcept nogil:
         slot.after.before = slot.before
     else:
         list.last = slot.before
+    list.count -= 1
     slot.list = LIST_NONE
 
 
@@ -217,7 +219,7 @@ cdef class SlotsFace:
         while slot != NULL:
             back.append(slot_token(slot))
             slot = slot.before
-        assert forth == back[::-1]
+        assert forth == back[::-1] and len(forth) == self.lists[which].count
         return forth
 
     def push(self, unsigned long long token):

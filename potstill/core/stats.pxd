@@ -1,8 +1,12 @@
 # Counters in memory that processes may share. Each engine thread writes its own slot, without locks; anyone may read.
 
+from potstill.core.counting cimport add, load, store, take
+from potstill.core.flight cimport flight_t
+from potstill.core.histogram cimport histogram_t
+from potstill.core.ledger cimport Ledger
+
 cdef enum:
     REFUSALS_MAX = 96
-    QUEUE_BUCKETS = 108                # four a doubling, from a microsecond to over a minute
 
 cdef struct counters_t:
     long long exchanges                # responses ended, whatever their fate
@@ -14,10 +18,10 @@ cdef struct counters_t:
     long long closed
     long long corked_fd                # 1 + the socket whose kernel holds a block back for the next; 0: none
     long long failures                 # exceptions that the application did not catch
+    long long log_dropped              # lines of the access log for which there was no room
     long long octets_received
     long long octets_sent
-    long long queue_ns                 # time that requests have waited for a seat, in all
-    long long[QUEUE_BUCKETS] queued    # how many waited how long
+    histogram_t queued                 # how long requests have waited for a seat, the turned away included
     long long[REFUSALS_MAX] refused    # by the code of http1.REFUSALS
 
 # What a worker says about itself as a whole, to its supervisor and to the other workers.
@@ -27,22 +31,27 @@ cdef struct seat_t:
     long long beat_ns                  # when the watch last looked, without the GIL
     long long asked_ns                 # when the supervisor last asked for a sign of life; 0: it was given
     long long gil_wait_ns              # how long that took, the last time: the GIL was not to be had earlier
-    long long[3] padding               # a cache line each
-
-cdef long long load(const long long *counter) noexcept nogil
-cdef long long take(long long *counter) noexcept nogil
-cdef void store(long long *counter, long long value) noexcept nogil
-cdef void add(long long *counter, long long value) noexcept nogil
+    # Of the schedule, which says so when its threads have nothing to do, and a thousand times a second while they have.
+    long long connections
+    long long reading, writing, closing
+    long long running, seats, target
+    long long backlog, ready
+    # Of the crew, when it changes.
+    long long handed_over, lost
+    long long[8] padding               # whole cache lines
 
 cdef void stats_queue(counters_t *counters, long long waited_ns) noexcept nogil
 
 cdef class Stats:
     cdef object _mapping               # the anonymous shared mapping that owns the memory
     cdef counters_t *_slots            # inside of it
+    cdef flight_t *_flights            # … behind those
+    cdef readonly Ledger ledger
     cdef readonly int threads
     cdef readonly Board board
     cdef readonly int number           # of its seat on the board
     cdef counters_t *slot(self, int thread) noexcept
+    cdef flight_t *flight(self, int thread) noexcept
     cdef seat_t *seat(self) noexcept
 
 cdef class Board:

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from potstill.core.ledger import Ledger
+from potstill.core.report import Flight, Gauges
+from potstill.core.spread import Spread
+
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """What a worker's seat says at one moment; of use to its supervisor."""
@@ -70,10 +74,22 @@ class Stats:
     def refused(self) -> dict[str, int]:
         """How many requests were refused, by the slug of the rule; rules never broken are left out."""
 
-    def queue_times(self) -> list[tuple[float, int]]:
-        """(seconds, how many requests waited less than that and no less than the one before), in ascending
-        order, without empty ones.
-        """
+    def queue_times(self) -> Spread:
+        """How long requests have waited for a thread, those that were turned away for it included."""
+
+    def log_dropped(self) -> int:
+        """Lines of the access log for which there was no room."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    def flights(self) -> list[Flight]:
+        """What is in the application, the oldest first. Needs nothing of the worker, which may be gone."""
+
+    def gauges(self) -> Gauges:
+        """How much there is of everything now."""
+
+    def fold(self, other: Stats) -> None:
+        """Add the totals of a worker that has ended, in its first slot and its ledger; no gauges."""
 
     def in_application(self) -> int:
         """How many threads are inside the application now."""

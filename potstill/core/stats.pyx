@@ -10,60 +10,20 @@ new connections fairly, and the supervisor to see that they are alive.
 
 from libc.string cimport memset
 
+from potstill.core.flight cimport flights_read
+from potstill.core.histogram cimport histogram_add, histogram_fold, histogram_read
 from potstill.core.poll cimport clock_ns
 
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from potstill.core.http1 import REFUSALS
-
-cdef extern from * nogil:
-    long long atomic_load_n "__atomic_load_n"(const long long *source, int order)
-    void atomic_store_n "__atomic_store_n"(long long *target, long long value, int order)
-    long long atomic_exchange_n "__atomic_exchange_n"(long long *target, long long value, int order)
-    int clzll "__builtin_clzll"(unsigned long long number)
-    int ATOMIC_RELAXED "__ATOMIC_RELAXED"
-
-
-cdef long long load(const long long *counter) noexcept nogil:
-    return atomic_load_n(counter, ATOMIC_RELAXED)
-
-
-cdef long long take(long long *counter) noexcept nogil:
-    # For the one counter that two threads write, its owner and the watch.
-    return atomic_exchange_n(counter, 0, ATOMIC_RELAXED)
-
-
-cdef void store(long long *counter, long long value) noexcept nogil:
-    atomic_store_n(counter, value, ATOMIC_RELAXED)
-
-
-cdef void add(long long *counter, long long value) noexcept nogil:
-    # Not a read-modify-write instruction: a slot has one writer.
-    atomic_store_n(counter, counter[0] + value, ATOMIC_RELAXED)
+from potstill.core.refusals import REFUSALS
+from potstill.core.report import Gauges
 
 
 cdef void stats_queue(counters_t *counters, long long waited_ns) noexcept nogil:
     """Count a request that has waited so long for its turn."""
-    add(&counters.queue_ns, waited_ns)
-    add(&counters.queued[_bucket(waited_ns)], 1)
-
-
-cdef int _bucket(long long waited_ns) noexcept nogil:
-    """Log-linear: each doubling of a microsecond is four buckets of equal width."""
-    cdef unsigned long long waited_us = waited_ns // 1000
-    cdef int doubling
-    if waited_us < 4:
-        return <int>waited_us
-    doubling = 63 - clzll(waited_us)
-    return min(4 * (doubling - 1) + <int>(waited_us >> (doubling - 2) & 3), QUEUE_BUCKETS - 1)
-
-
-def bucket_limit_s(int bucket):
-    """Seconds below which a request in this bucket has waited."""
-    if bucket < 4:
-        return (bucket + 1) / 1e6
-    return ((bucket % 4 + 5) << (bucket // 4 - 1)) / 1e6
+    histogram_add(&counters.queued, waited_ns, waited_ns // 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +80,17 @@ cdef class Stats:
         self.board.clear(number)
         self.number = number
         self.threads = threads
-        self._mapping = mmap.mmap(-1, threads * sizeof(counters_t))
+        self._mapping = mmap.mmap(-1, threads * (sizeof(counters_t) + sizeof(flight_t)))
         view = self._mapping
         self._slots = <counters_t *>&view[0]
+        self._flights = <flight_t *>&view[threads * sizeof(counters_t)]
+        self.ledger = Ledger()
 
     cdef counters_t *slot(self, int thread) noexcept:
         return &self._slots[thread]
+
+    cdef flight_t *flight(self, int thread) noexcept:
+        return &self._flights[thread]
 
     cdef seat_t *seat(self) noexcept:
         return &self.board._seats[self.number]
@@ -164,36 +129,80 @@ cdef class Stats:
 
     def totals(self) -> dict:
         """The sum over all threads: counter name → count."""
+        cdef long long exchanges = 0, accepted = 0, closed = 0, failures = 0, received = 0, sent = 0
+        cdef counters_t *slot
         cdef int i
-        totals = dict.fromkeys(("exchanges", "accepted", "closed", "failures", "octets_received", "octets_sent"), 0)
         for i in range(self.threads):
-            totals["exchanges"] += load(&self._slots[i].exchanges)
-            totals["accepted"] += load(&self._slots[i].accepted)
-            totals["closed"] += load(&self._slots[i].closed)
-            totals["failures"] += load(&self._slots[i].failures)
-            totals["octets_received"] += load(&self._slots[i].octets_received)
-            totals["octets_sent"] += load(&self._slots[i].octets_sent)
-        return totals
+            slot = &self._slots[i]
+            exchanges += load(&slot.exchanges)
+            accepted += load(&slot.accepted)
+            closed += load(&slot.closed)
+            failures += load(&slot.failures)
+            received += load(&slot.octets_received)
+            sent += load(&slot.octets_sent)
+        return {"exchanges": exchanges, "accepted": accepted, "closed": closed, "failures": failures,
+                "octets_received": received, "octets_sent": sent}
 
     def refused(self) -> dict:
         """How many requests were refused, by the slug of the rule; rules never broken are left out."""
+        cdef long long[REFUSALS_MAX] sums
         cdef int i, code
-        counts = {}
-        for code in range(2, len(REFUSALS)):
-            count = sum(load(&self._slots[i].refused[code]) for i in range(self.threads))
-            if count:
-                counts[REFUSALS[code].rule] = count
-        return counts
+        memset(sums, 0, sizeof(sums))
+        for i in range(self.threads):
+            for code in range(REFUSALS_MAX):
+                sums[code] += load(&self._slots[i].refused[code])
+        return {REFUSALS[code].rule: sums[code] for code in range(2, len(REFUSALS)) if sums[code]}
 
-    def queue_times(self) -> list:
-        """(seconds, how many requests waited less than that and no less than the one before), without empty ones."""
-        cdef int i, bucket
-        times = []
-        for bucket in range(QUEUE_BUCKETS):
-            count = sum(load(&self._slots[i].queued[bucket]) for i in range(self.threads))
-            if count:
-                times.append((bucket_limit_s(bucket), count))
-        return times
+    def queue_times(self):
+        """How long requests have waited for a thread, as a Spread."""
+        cdef histogram_t sum
+        cdef int i
+        memset(&sum, 0, sizeof(histogram_t))
+        for i in range(self.threads):
+            histogram_fold(&sum, &self._slots[i].queued)
+        return histogram_read(&sum, 1e9)
+
+    def log_dropped(self) -> int:
+        """Lines of the access log for which there was no room."""
+        cdef int i
+        return sum(load(&self._slots[i].log_dropped) for i in range(self.threads))
+
+    def flights(self) -> list:
+        """What is in the application, as Flights, the oldest first."""
+        return [replace(each, thread_id=load(&self._slots[each.slot].thread_id))
+                for each in flights_read(self._flights, self.threads)]
+
+    def gauges(self):
+        """How much there is of everything now, as Gauges."""
+        cdef seat_t *seat = self.seat()
+        return Gauges(
+            connections=load(&seat.connections), reading=load(&seat.reading),
+            writing=load(&seat.writing), closing=load(&seat.closing), running=load(&seat.running),
+            seats=load(&seat.seats), target=load(&seat.target), backlog=load(&seat.backlog), ready=load(&seat.ready),
+            handed_over=load(&seat.handed_over), lost=load(&seat.lost), accepting=bool(load(&seat.accepting)),
+            gil_wait_s=load(&seat.gil_wait_ns) / 1e9)
+
+    def fold(self, Stats other not None):
+        """Add what another has counted that is over, into the first slot and the ledger: totals, no gauges."""
+        cdef counters_t *into = &self._slots[0]
+        cdef counters_t *slot
+        cdef int i, code
+        for i in range(other.threads):
+            slot = &other._slots[i]
+            for code in range(REFUSALS_MAX):
+                add(&into.refused[code], load(&slot.refused[code]))
+            add(&into.exchanges, load(&slot.exchanges))
+            add(&into.turns, load(&slot.turns))
+            add(&into.accepted, load(&slot.accepted))
+            add(&into.closed, load(&slot.closed))
+            add(&into.failures, load(&slot.failures))
+            add(&into.log_dropped, load(&slot.log_dropped))
+            add(&into.octets_received, load(&slot.octets_received))
+            add(&into.octets_sent, load(&slot.octets_sent))
+            histogram_fold(&into.queued, &slot.queued)
+        # What it had open when it ended has been closed by that.
+        store(&into.closed, load(&into.accepted))
+        self.ledger.fold(other.ledger)
 
     def in_application(self) -> int:
         """How many threads are inside the application now."""

@@ -34,6 +34,7 @@ cdef class Workspace:
     def __cinit__(self, Stats stats, int thread, unsigned int fields_max):
         self.stats = stats
         self.counters = stats.slot(thread)
+        self.flight = stats.flight(thread)
         self.status_lines = {}
         self._date_s = -1
         self.input = <unsigned char *>malloc(INPUT_BYTES)

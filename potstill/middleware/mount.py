@@ -68,6 +68,7 @@ class Mount:
                 if prefix:
                     environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
                     environ["PATH_INFO"] = path[len(prefix) :]
+                environ["potstill.route"] = environ.get("SCRIPT_NAME", "") or "/"
                 return group.paths[prefix](environ, start_response)
         return self._default(environ, start_response)
 

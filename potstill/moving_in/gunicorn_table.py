@@ -27,7 +27,7 @@ NO_DIRTY = "Potstill has no dirty arbiters: give long work to a task queue, or t
 ONE_CONTEXT = "Leave it out: handshakes hold no thread, and there is one context for all connections."
 NO_HTTP2 = "This version speaks HTTP/1.1 and 1.0: let the proxy in front speak HTTP/2 with the clients."
 NO_LOG_FILES = "Potstill logs to standard error; let the service manager or a pipe put it where it belongs."
-NO_STATSD = "Potstill sends no StatsD; count in the application, or in the proxy in front."
+NO_STATSD = "Potstill sends plain StatsD, its own metrics; see docs/insight.md."
 NO_PROXY = "This version does not read it; only the address of the connection is believed."
 STRICT = "Potstill is strict about this and has no switch: such a request is refused."
 RELOADER = (
@@ -100,16 +100,8 @@ HTTP2 = (
     Row("http_protocols", says=NO_HTTP2, flags=("--http-protocols",)),
 )
 LOGGING = (
-    Row(
-        "access_log_format",
-        says="This version writes no access log: take the proxy's, or a middleware.",
-        flags=("--access-logformat",),
-    ),
-    Row(
-        "accesslog",
-        says="This version writes no access log: take the proxy's, or a middleware.",
-        flags=("--access-logfile",),
-    ),
+    Row("access_log_format", ours="access_log_format", flags=("--access-logformat",)),
+    Row("accesslog", ours="access_log", flags=("--access-logfile",)),
     Row("capture_output", says=NO_LOG_FILES, flags=("--capture-output",), takes=NOTHING),
     Row(
         "disable_redirect_access_to_syslog",
@@ -128,26 +120,19 @@ LOGGING = (
     Row("errorlog", says=NO_LOG_FILES, flags=("--error-logfile", "--log-file")),
     Row(
         "logconfig",
-        says="Let the application call logging.config; Potstill logs as the logger 'potstill'.",
+        says="Write it as a dictConfig, in TOML or JSON, for log-config.",
         flags=("--log-config",),
     ),
-    Row(
-        "logconfig_dict",
-        says="Let the application call logging.config.dictConfig; Potstill logs as the logger 'potstill'.",
-    ),
-    Row(
-        "logconfig_json",
-        says="Let the application call logging.config; Potstill logs as the logger 'potstill'.",
-        flags=("--log-config-json",),
-    ),
+    Row("logconfig_dict", says="Put it into a file, in TOML or JSON, for log-config."),
+    Row("logconfig_json", ours="log_config", flags=("--log-config-json",)),
     Row(
         "logger_class",
         says="Add a handler or a filter to the logger 'potstill' instead of a class.",
         flags=("--logger-class",),
     ),
     Row("loglevel", ours="log_level", flags=("--log-level",)),
-    Row("statsd_host", says=NO_STATSD, flags=("--statsd-host",)),
-    Row("statsd_prefix", says=NO_STATSD, flags=("--statsd-prefix",)),
+    Row("statsd_host", ours="statsd", flags=("--statsd-host",)),
+    Row("statsd_prefix", ours="statsd_prefix", flags=("--statsd-prefix",)),
     Row("syslog", says=NO_LOG_FILES, flags=("--log-syslog",), takes=NOTHING),
     Row("syslog_addr", says=NO_LOG_FILES, flags=("--log-syslog-to",)),
     Row("syslog_facility", says=NO_LOG_FILES, flags=("--log-syslog-facility",)),

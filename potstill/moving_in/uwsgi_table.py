@@ -28,7 +28,7 @@ FOREGROUND = (
     "Potstill stays in the foreground and logs to standard error: let systemd or another manager run it."
 )
 LOGS = "Potstill logs to standard error; let the service manager put it where it belongs."
-NO_ACCESS_LOG = "This version writes no access log: take the proxy's, or a middleware."
+NO_ACCESS_LOG = "Say it with access-log and access-log-format, whose atoms are others (docs/logging.md)."
 NO_EMPEROR = "There is no emperor: one service of the service manager for each application."
 NO_ROUTER = "Potstill is no router: that is for the proxy in front of it."
 NO_CACHE = "Potstill has no cache between its workers: use Redis, memcached or the database."
@@ -258,7 +258,10 @@ REQUESTS = (
     *family("websockets-max-size websockets-ping-freq", "This version serves no WebSockets."),
 )
 LOGGING = (
-    *family("disable-logging", "Leave it out: there is no access log, and log-level is about the rest."),
+    *family(
+        "disable-logging",
+        "Leave it out: outside of a terminal there is no access log unless access-log says so.",
+    ),
     *family(
         "log-format logformat logformat-strftime log-slow log-4xx log-5xx log-big log-zero", NO_ACCESS_LOG
     ),

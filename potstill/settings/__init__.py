@@ -5,7 +5,7 @@ of value it takes, what it does, whether a reload may change it, and what other 
 line, `--help`, `--print-config`, the POTSTILL_* variables, docs/settings.md and the keywords of `serve()` are
 derived from that table through `OPTIONS`; nothing about an option is said a second time. `kinds.py` has the
 kinds of values, `processes.py` the rows about processes, `requests.py` those about what a request may take,
-`sites.py` those about what is served.
+`insight.py` those about logs and metrics, `sites.py` those about what is served.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from potstill.settings.kinds import (
     Text,
     Whole,
 )
+from potstill.settings.log_kinds import Skips
 from potstill.settings.processes import WORKERS_MAX
 from potstill.settings.sites import SiteSettings
 
@@ -89,7 +90,7 @@ class Option:
 
     @property
     def repeatable(self) -> bool:
-        return isinstance(self.about.kind, (Addresses, Paths, Several))
+        return isinstance(self.about.kind, (Addresses, Paths, Several, Skips))
 
     @property
     def switch(self) -> bool:

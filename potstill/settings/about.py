@@ -17,6 +17,7 @@ LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
 )
 OVERLOAD, TLS = "Overload and health", "TLS and proxies"
 WORKERS, PROCESS, HOOKS = "Workers", "Process", "Hooks"
+LOGS, INSIGHT = "Logs", "Looking inside"
 GROUPS = (
     LISTENING,
     RUNNING,
@@ -30,6 +31,8 @@ GROUPS = (
     OVERLOAD,
     HEADERS,
     MEMORY,
+    LOGS,
+    INSIGHT,
 )
 
 

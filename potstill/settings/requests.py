@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
-
 from potstill.settings.about import MEMORY, OVERLOAD, RUNNING, TIMEOUTS, About
+from potstill.settings.insight import InsightSettings
 from potstill.settings.kinds import GIB, Duration, OnOff, Path, Size, Switch, Whole
 
 # Threads, each with a stack of its own; more of them than that and the machine is the wrong tool.
@@ -14,8 +13,8 @@ HANDOVERS_MAX = 65536
 REQUESTS_MAX = 1_000_000
 
 
-class RequestSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of `potstill.settings.Settings`."""
+class RequestSettings(InsightSettings, frozen=True, kw_only=True):
+    """Rows of `potstill.settings.Settings`, after those about looking inside: a struct has one base."""
 
     request_timeout: Annotated[
         float,

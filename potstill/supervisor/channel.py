@@ -1,13 +1,15 @@
 """What supervisor and worker tell each other, over one pair of sockets a worker.
 
 To the worker: orders, a byte each (`potstill.worker.mailbox.Order`). From the worker: a report, one message
-each, that it is ready, or why it never will be. When one side is gone, the other reads the end.
+each, that it is ready, or why it never will be, or what
+it was asked. When one side is gone, the other reads the end.
 """
 
 from __future__ import annotations
 
 import socket
 from enum import Enum
+from typing import Any
 
 import msgspec
 
@@ -36,7 +38,13 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     text: str
 
 
-Report = Ready | Failed
+class Stacks(msgspec.Struct, frozen=True, tag=True):
+    """Where the threads of the worker are."""
+
+    threads: list[dict[str, Any]]
+
+
+Report = Ready | Failed | Stacks
 
 
 class Channel:
@@ -62,6 +70,10 @@ class Channel:
     def report(self, report: Report) -> None:
         """Tell the supervisor; nobody hears it if that is gone."""
         encoded = msgspec.json.encode(report)
+        if len(encoded) > REPORT_BYTES_MAX and isinstance(report, Stacks):
+            kept_each = REPORT_BYTES_MAX // (8 * len(report.threads))
+            cut = [{**each, "stack": each["stack"][-kept_each:]} for each in report.threads]
+            encoded = msgspec.json.encode(Stacks(cut))
         if len(encoded) > REPORT_BYTES_MAX and isinstance(report, Failed):
             kept = report.text[-REPORT_BYTES_MAX // 8 :]  # the end says what was raised
             encoded = msgspec.json.encode(Failed(report.fault, f"…{kept}"))

@@ -29,11 +29,12 @@ from potstill.core.stats import Stats
 from potstill.net.bind import Listener
 from potstill.settings import Settings
 from potstill.supervisor import hooks
-from potstill.supervisor.channel import Channel, Failed, Fault, Ready
-from potstill.worker.console import forget_logging, set_up_logging
+from potstill.supervisor.channel import Channel, Failed, Fault, Ready, Stacks
+from potstill.worker.console import LogConfigError, configure_logging, forget_logging, set_up_logging
 from potstill.worker.identity import IdentityError, set_title
 from potstill.worker.leave import Leaving
 from potstill.worker.process import LAST_CALL_S, Ending, Patience, Worker, make_worker
+from potstill.worker.sole import stacks
 from potstill.worker.warmup import WarmupError, warm_up
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
     except (ApplicationNameError, SitesError) as error:
         channel.report(Failed(Fault.NAME, str(error)))
         return None
-    except (ApplicationLoadError, WarmupError, IdentityError) as error:
+    except (ApplicationLoadError, WarmupError, IdentityError, LogConfigError) as error:
         channel.report(Failed(Fault.RAISED, str(error)))
         return None
     except OSError as error:
@@ -87,9 +88,10 @@ def prepare(assignment: Assignment) -> Worker:
     os.chdir(assignment.directory)
     set_title(settings.proc_name, f"worker {number}")
     forget_logging()
+    configure_logging(settings.log_config)
     hooks.call(settings.post_fork, number)
     application = assignment.application or application_of(settings, rates=assignment.rates)
-    set_up_logging(settings.log_level, of_many=True)
+    set_up_logging(settings.log_level, of_many=True, form=settings.log_format)
     options = engine_options(settings)
     try:
         for line in warm_up(application, settings.warmup, assignment.listeners[0].socket, options):
@@ -112,7 +114,8 @@ def prepare(assignment: Assignment) -> Worker:
         # What it finds, the supervisor has found too, and has told.
         upkeep=partial(security.look, quiet=True) if security else None,
     )
-    worker.obey(assignment.channel.fileno())
+    channel = assignment.channel
+    worker.obey(channel.fileno(), lambda: channel.report(Stacks(stacks())))
     worker.start(signals=(signal.SIGTERM,))
     hooks.try_call("worker_ready", settings.worker_ready, number)  # it serves already
     return worker

@@ -105,7 +105,9 @@ def draw_limits(settings: Settings) -> tuple[int, float]:
     return requests_max, lifetime_s
 
 
-def why_replace(member: Member, now: float, requests: int, rss_bytes: int, rss_max_bytes: int) -> str:
+def why_replace(
+    member: Member, now: float, requests: int, rss_bytes: int, rss_max_bytes: int, lost: int = 0
+) -> str:
     """Why a worker that serves should be replaced, or nothing."""
     if member.requests_max and requests >= member.requests_max:
         return f"{requests} requests"
@@ -113,4 +115,6 @@ def why_replace(member: Member, now: float, requests: int, rss_bytes: int, rss_m
         return f"{now - member.forked_at:.0f} s of age"
     if rss_max_bytes and rss_bytes >= rss_max_bytes:
         return f"{rss_bytes >> 20} MiB of resident memory"
+    if lost:
+        return f"the loss of {lost} thread{'' if lost == 1 else 's'}"
     return ""

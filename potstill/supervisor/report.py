@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 
 from potstill.supervisor.crew import Member
+from potstill.supervisor.reaping import Change
 from potstill.supervisor.stopping import Stage, Stopping
 
 logger = logging.getLogger("potstill")
@@ -28,6 +30,17 @@ def describe_crew(crew: Sequence[Member], wanted: int, now: float) -> str:
             f"GIL taken in {pulse.gil_wait_s * 1000:.1f} ms{stale}"
         )
     return "\n".join(lines)
+
+
+def in_flight(member: Member, change: Change, now: float) -> Iterator[str]:
+    """What a worker had in its application when it was killed, as its shared memory tells, a line each."""
+    if not os.WIFSIGNALED(change.status):
+        return
+    flights = member.stats.flights()
+    if flights:
+        yield f"{member.name} {change.words} with {counted(len(flights), 'request')} in the application"
+    for flight in flights:
+        yield f"  {flight.line(now)}"
 
 
 def progress(stopping: Stopping, crew: Sequence[Member], now: float) -> str:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from potstill.assemble import application_of, engine_options, manner_of
+from potstill.assemble.access_log import prepare_access_log
 from potstill.assemble.tls import LookedAfter, Securities, entrances_of, with_schemes
+from potstill.core.engine import slots_of
+from potstill.core.stats import Stats
 from potstill.net.activation import SCHEME, activated
 from potstill.net.bind import Listener, open_listeners
+from potstill.observe.office import Office
 from potstill.settings import BY_FIELD, Settings
 from potstill.supervisor.child import Assignment, work
-from potstill.supervisor.loop import Parts, Supervisor
+from potstill.supervisor.loop import Supervisor
 from potstill.supervisor.notify import Notifier
+from potstill.supervisor.parts import Parts
 from potstill.supervisor.upgrade import Inheritance, inherit, logical_directory
-from potstill.worker.console import set_up_logging, start_line, tell
+from potstill.worker.console import LogConfigError, configure_logging, set_up_logging, start_line, tell
 from potstill.worker.identity import become, give_away, set_title
 from potstill.worker.leave import Leaving
 from potstill.worker.mailbox import STOP_SIGNALS, TELLING_SIGNALS
 from potstill.worker.process import LAST_CALL_S, Ending, Patience, make_worker
+from potstill.worker.sole import Sole
 from potstill.worker.warmup import warm_up
 
 logger = logging.getLogger("potstill")
@@ -31,27 +36,33 @@ def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> in
     """Listen, load the application, serve, and return the exit code, in every process that comes of it.
 
     Raises BindError, IdentityError, CertificateError, ApplicationNameError, ApplicationLoadError,
-    WarmupError, and, from a supervisor, StartError.
+    WarmupError, and, from a supervisor, StartError, and LogConfigError.
     """
     leaving = Leaving()
-    # Before anything is forked, so that workers share it, and while we may read what another user may not.
-    importlib.import_module("potstill.core.engine")
     if settings.umask is not None:
         os.umask(settings.umask)
     inheritance = inherit()
     securities = Securities()
     securities.prepare(settings)
+    configure_logging(settings.log_config)
     listeners = listen(settings, inheritance)
+    admin: list[Listener] = []
     try:
-        give_away([each.file.path for each in listeners if each.file], settings.user, settings.group)
+        inherited = inheritance.sockets if inheritance else {}
+        admin = open_listeners(settings.admin, manner_of(settings), inherited)
+        files = [each.file.path for each in (*listeners, *admin) if each.file]
+        give_away([*files, *log_files(settings)], settings.user, settings.group)
         become(settings.user, settings.group)
         if settings.workers == 0:
-            ending: Ending | int | None = serve_alone(settings, listeners, securities.of(settings), leaving)
+            security = securities.of(settings)
+            ending: Ending | int | None = serve_alone(settings, listeners, admin, security, leaving)
         else:
-            parts = Parts(settings, listeners, reconfigure, logical_directory(), securities, inheritance)
+            parts = Parts(
+                settings, listeners, reconfigure, logical_directory(), securities, inheritance, admin=admin
+            )
             ending = supervise(parts, leaving)
     finally:
-        for listener in listeners:
+        for listener in (*listeners, *admin):
             listener.close()
     if isinstance(ending, int):
         return ending
@@ -73,27 +84,45 @@ def listen(settings: Settings, inheritance: Inheritance | None) -> list[Listener
     return with_schemes(settings, opened)
 
 
+def log_files(settings: Settings) -> list[str]:
+    """The file of the access log, made while we may; LogConfigError where we may not."""
+    try:
+        path = prepare_access_log(settings)
+    except OSError as error:
+        raise LogConfigError(f"--access-log {settings.access_log}: {error.strerror}") from error
+    return [path] if path else []
+
+
 def serve_alone(
-    settings: Settings, listeners: list[Listener], security: LookedAfter | None, leaving: Leaving
+    settings: Settings,
+    listeners: list[Listener],
+    admin: list[Listener],
+    security: LookedAfter | None,
+    leaving: Leaving,
 ) -> Ending:
     """One process without a supervisor."""
     set_title(settings.proc_name, "")
     notifier = Notifier(os.environ, os.getpid())
     application = application_of(settings)
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, form=settings.log_format)
     options = engine_options(settings)
     for line in warm_up(application, settings.warmup, listeners[0].socket, options):
         logger.info("%s", line)
     patience = Patience(settings.graceful_timeout, settings.drain_delay, LAST_CALL_S)
     urls = [listener.url for listener in listeners]
+    stats = Stats(slots_of(options))
     worker = make_worker(
         application,
         listeners,
         options,
         patience,
+        stats=stats,
         entrances=entrances_of(settings, listeners, security),
         upkeep=security.look if security else None,
     )
+    if admin or settings.statsd:
+        sole = Sole(settings, tuple(urls), stats, worker.ask_to_stop, worker.reopen_logs)
+        worker.keep_office(Office(admin, sole))
     worker.start(signals=(*STOP_SIGNALS, *TELLING_SIGNALS))
     tell(start_line(settings.served, urls, settings.threads))
     notifier.ready(f"serving {settings.served}")
@@ -104,7 +133,7 @@ def supervise(parts: Parts, leaving: Leaving) -> Ending | int | None:
     """A supervisor and its workers: an exit code for the one, an Ending, if it served, for each other."""
     settings = parts.settings
     set_title(settings.proc_name, "supervisor")
-    set_up_logging(settings.log_level, of_many=True)
+    set_up_logging(settings.log_level, of_many=True, form=settings.log_format)
     if settings.preload:
         from potstill.supervisor.preload import preload
 

@@ -8,17 +8,16 @@ tells which. A worker without work is not asked: it sleeps, which is healthy, an
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from potstill.core.stats import Pulse
+from potstill.observe.processes import resident_bytes
 from potstill.settings import Settings
 from potstill.supervisor.cgroup import share_bytes
 from potstill.supervisor.changes import this_machine
 from potstill.supervisor.crew import Member, State, why_replace
 from potstill.worker.mailbox import Order
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 LOOK_EVERY_S = 1.0
 # A watch that has not looked for so long is not running.
 BEAT_MISSED_S = 1.0
@@ -54,7 +53,11 @@ def why_stuck(member: Member, pulse: Pulse) -> str:
 
 
 def mark_worn(crew: Sequence[Member], settings: Settings, now: float) -> Member | None:
-    """Mark one worker that another is to replace, for its requests, its age or its size. One at a time."""
+    """Mark one worker that another is to replace: for its requests, its age, its size, or threads that it
+    has lost.
+
+    One at a time.
+    """
     if any(member.stale for member in crew):
         return None
     rss_max_bytes = share_bytes(settings.max_worker_rss, this_machine()) if settings.max_worker_rss else 0
@@ -63,16 +66,8 @@ def mark_worn(crew: Sequence[Member], settings: Settings, now: float) -> Member 
             continue
         rss_bytes = resident_bytes(member.pid) if rss_max_bytes else 0
         requests = member.stats.totals()["exchanges"]
-        member.stale = why_replace(member, now, requests, rss_bytes, rss_max_bytes)
+        lost = member.stats.gauges().lost
+        member.stale = why_replace(member, now, requests, rss_bytes, rss_max_bytes, lost)
         if member.stale:
             return member
     return None
-
-
-def resident_bytes(pid: int) -> int:
-    """What the process has in memory now; 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * PAGE_BYTES
-    except OSError:
-        return 0

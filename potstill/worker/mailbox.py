@@ -47,6 +47,12 @@ class Order(IntEnum):
     TELL = 134  # say what is in flight
     REOPEN = 135  # the log files
     ORPHANED = 136  # the supervisor is gone
+    STACKS = 137  # say where each thread is
+    LOG_DEBUG = 140  # log from this level on; in the order of the levels
+    LOG_INFO = 141
+    LOG_WARNING = 142
+    LOG_ERROR = 143
+    LOG_CRITICAL = 144
 
 
 # More unread notes than this are not kept apart: they all say the same.

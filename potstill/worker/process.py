@@ -26,9 +26,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from potstill.net.bind import Listener
+from potstill.worker.console import LEVELS, reopen_log_files, set_level
 from potstill.worker.inflight import Request, Statistics, exchanges, place_of, report, stack_of
 from potstill.worker.mailbox import STOP_SIGNALS, Mailbox, Order, SignalHandler
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from potstill.core.options import Entrance, Options
     from potstill.core.stats import Stats as SharedStats
+    from potstill.observe.office import Office
 
 logger = logging.getLogger("potstill")
 
@@ -72,6 +75,8 @@ class Engine(Protocol):
     """What is used of `potstill.core.engine.Engine` here."""
 
     retiring: bool
+
+    def reopen_log(self) -> None: ...
 
     def in_flight(self) -> Sequence[Request]: ...
 
@@ -152,6 +157,8 @@ class Worker:
         self._patience = patience
         self._mailbox = Mailbox()
         self._supervised = False
+        self._tell_stacks: Callable[[], None]
+        self._office: Office | None = None
         self._threads: tuple[threading.Thread, ...] = ()
         self._started = threading.Event()
 
@@ -161,10 +168,25 @@ class Worker:
         self._started.wait()
         return self._threads
 
-    def obey(self, orders: int) -> None:
-        """Hear a supervisor by this descriptor; it is the one who tells the operator how a stop gets on."""
+    def obey(self, orders: int, tell_stacks: Callable[[], None] = lambda: None) -> None:
+        """Hear a supervisor by this descriptor; it is the one who tells the operator how a stop gets on.
+
+        `tell_stacks` is called when it wants to know where the threads are.
+        """
         self._mailbox.hear(orders)
         self._supervised = True
+        self._tell_stacks = tell_stacks
+
+    def keep_office(self, office: Office) -> None:
+        """Serve an admin listener from the thread that waits for signals; it is closed when serving is
+        over.
+        """
+        self._office = office
+
+    def reopen_logs(self) -> None:
+        """Open the files of all logs anew, by their names."""
+        self._engine.reopen_log()
+        reopen_log_files()
 
     def start(self, *, keep_own_handlers: bool = False, signals: Iterable[int] = STOP_SIGNALS) -> None:
         """Start the engine's threads. From now on connections are accepted, and `serve` is to be called.
@@ -209,6 +231,8 @@ class Worker:
                 self.stop()
             self._mailbox.give_back_signals(afterwards)
             self._mailbox.close()
+            if self._office is not None:
+                self._office.close()
 
     def ask_to_stop(self) -> None:
         """Let `serve` wind down, as a signal does; returns at once."""
@@ -239,7 +263,10 @@ class Worker:
     def _read_notes(self, timeout_s: float | None) -> list[int]:
         """The notes that are about the end; the others are heeded here."""
         ending: list[int] = []
-        for note in self._mailbox.wait(timeout_s):
+        listen = self._mailbox.wait
+        if self._office is not None:
+            listen = partial(self._office.wait, self._mailbox)
+        for note in listen(timeout_s):
             if note == Order.ANSWER:
                 self._engine.stats.answer()
             elif note == Order.RETIRE:
@@ -248,7 +275,13 @@ class Worker:
                 self.shut()
             elif note in (Order.TELL, signal.SIGQUIT):
                 logger.warning("%s", report(self._engine.statistics(), self._engine.in_flight()))
-            elif note not in (signal.SIGUSR1, Order.REOPEN):  # there is no log file to open again
+            elif note in (signal.SIGUSR1, Order.REOPEN):
+                self.reopen_logs()
+            elif note == Order.STACKS:
+                self._tell_stacks()
+            elif Order.LOG_DEBUG <= note <= Order.LOG_CRITICAL:
+                set_level(LEVELS[note - Order.LOG_DEBUG])
+            else:
                 # To a worker its supervisor and a `kill` of the whole control group say the same.
                 ending.append(Order.STOP if self._supervised and note == signal.SIGTERM else note)
         return ending

@@ -23,6 +23,8 @@ TESTED_AS = {
     "potstill/core/by_hand.pyx": "schedule",
     "potstill/moving_in/mapping.py": "writing",
     "potstill/settings/about.py": "settings",
+    "potstill/observe/live.py": "top",
+    "potstill/supervisor/parts.py": "loop",
 }
 
 

@@ -319,5 +319,7 @@ def test_every_option_of_the_core_comes_from_the_settings() -> None:
         health_path="",
         ready_path="",
         handover_limit=512,
+        server_timing=False,
+        access_log=None,
     )
     assert engine_options(Settings()).max_connections == max_connections_auto()

@@ -104,6 +104,19 @@ PROMISED = {
     "--health-path": "none",
     "--ready-path": "none",
     "--handover-limit": "512",
+    "--access-log": "auto",
+    "--access-log-format": "common",
+    "--access-log-skip": "none",
+    "--access-log-sample": "100%",
+    "--access-log-slower": "0s",
+    "--log-format": "text",
+    "--log-config": "none",
+    "--admin": "none",
+    "--admin-token": "none",
+    "--statsd": "none",
+    "--statsd-prefix": "potstill",
+    "--server-timing": "no",
+    "--otel": "no",
 }
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from potstill.core.file_wrapper import FileWrapper
 from potstill.core.listener import Listener, environ_of, peer
-from potstill.core.response import FileWrapper
 from tests.support.engine import GET, listen, options
 
 IN = struct.Struct("=H2s4s")  # sockaddr_in: family, port, address

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from potstill.core.file_wrapper import FileWrapper
 from potstill.core.refusals import reason_phrase
-from potstill.core.response import FileWrapper
 from tests.support.engine import GET, Environ, Gate, StartResponse, request
 from tests.unit.core.stage import PLAIN, Stage, stage
 

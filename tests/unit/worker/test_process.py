@@ -44,6 +44,9 @@ class FakeEngine:
     retiring: bool = False
     stats: Stats = field(default_factory=lambda: Stats(1))
 
+    def reopen_log(self) -> None:
+        self.calls.append("reopen_log")
+
     def start(self) -> None:
         self.calls.append("start")
         threading.Thread(target=self._run, name="potstill-0", daemon=True).start()

@@ -84,7 +84,7 @@ def test_signs_of_life_and_words_do_not_end_it(
     supervised.serve()
     assert engine.stats.pulse().asked_for_s == 0
     assert engine.retiring
-    assert engine.calls[:2] == ["start", "shut"]
+    assert engine.calls[:3] == ["start", "reopen_log", "shut"]
     assert caplog.messages[0] == "in flight: 0 connections, 0 in the application"
 
 

@@ -1,0 +1,16 @@
+# What is told of each request: in flight, in the ledger, in the access log.
+
+from potstill.core.journal cimport Journal
+from potstill.core.ledger cimport Ledger, outcome_t
+from potstill.core.workspace cimport Workspace
+
+cdef class Account:
+    cdef Ledger _ledger
+    cdef Journal _journal              # or None
+    cdef readonly bint wants_fields    # of answers
+
+    cdef void begin(self, Workspace workspace, dict environ, str addr, str port, long long now_ns,
+                    long long queue_ns) noexcept
+    cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept
+
+cdef int put_timing(Workspace workspace, long long queue_ns, long long called_ns) except -1

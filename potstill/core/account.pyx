@@ -1,0 +1,72 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What is told of each request: that it is in the application, and what has become of it.
+
+Called by the runner, with the GIL, right before the application is called and right after its answer is made. Nothing
+here can fail a request.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.ref cimport PyObject
+
+from potstill.core.counting cimport store
+from potstill.core.flight cimport flight_begin
+
+cdef str METHOD = "REQUEST_METHOD"
+cdef str TARGET = "REQUEST_URI"
+cdef str ROUTE = "potstill.route"
+cdef str LENGTH = "CONTENT_LENGTH"
+cdef str ID = "potstill.request_id"
+cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
+
+
+cdef class Account:
+    """Tells of the requests of one worker.
+
+    Args:
+        ledger: where they are entered.
+        journal: the access log, or None.
+    """
+
+    def __cinit__(self, Ledger ledger not None, Journal journal=None):
+        self._ledger = ledger
+        self._journal = journal
+        self.wants_fields = journal is not None and journal.wants_fields
+
+    cdef void begin(self, Workspace workspace, dict environ, str addr, str port, long long now_ns,
+                    long long queue_ns) noexcept:
+        """The application is about to be called."""
+        cdef PyObject *method = PyDict_GetItemWithError(environ, METHOD)
+        cdef PyObject *target = PyDict_GetItemWithError(environ, TARGET)
+        flight_begin(workspace.flight, now_ns, queue_ns, None if method == NULL else <object>method,
+                     None if target == NULL else <object>target, addr, port)
+
+    cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
+        """The answer is made. What the request's body came to is added to the outcome."""
+        cdef PyObject *route = PyDict_GetItemWithError(environ, ROUTE)
+        cdef PyObject *length = PyDict_GetItemWithError(environ, LENGTH)
+        cdef int number
+        store(&workspace.flight.since_ns, 0)
+        outcome.received = 0 if length == NULL else _number(<object>length)
+        try:
+            number = self._ledger.route("" if route == NULL else <object>route)
+            if self._ledger.enter(number, outcome):
+                self._ledger.remember(number, outcome, environ.get(ID) or environ.get(ID_FIELD))
+        except BaseException:          # memory, or what an application takes for the name of a route
+            pass
+        if self._journal is not None:
+            self._journal.record(outcome, environ, fields, &workspace.counters.log_dropped)
+
+
+cdef long long _number(object text) noexcept:
+    try:
+        return int(text)
+    except Exception:                  # an application that has changed it
+        return 0
+
+
+cdef int put_timing(Workspace workspace, long long queue_ns, long long called_ns) except -1:
+    """Server-Timing (W3C), in milliseconds."""
+    line = b"Server-Timing: queue;dur=%.3f, app;dur=%.3f\r\n" % (
+        queue_ns / 1e6, (workspace.read_clock() - called_ns) / 1e6)
+    return workspace.put(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))

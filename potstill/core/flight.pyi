@@ -1,0 +1,1 @@
+"""What is in the application now, in shared memory; read through `potstill.core.stats.Stats.flights`."""

@@ -1,0 +1,234 @@
+"""The access log's way to its file: whole lines, in order, none of them anybody's burden."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from potstill.core.journal import Journal, syslog_socket
+from potstill.core.options import AccessLog
+from potstill.settings.log_formats import parse
+from potstill.settings.log_kinds import skip_of
+from tests.support.engine import Environ, StartResponse, engine_on, request, wait_until
+from tests.support.server import ROOT
+
+LOG = logging.getLogger("potstill")
+
+
+def log_to(
+    target: object, form: str = "%(s)s %(U)s", *skip: str, sample: float = 1.0, slower: float = 0.0
+) -> AccessLog:
+    return AccessLog(parse(form), str(target), tuple(map(skip_of, skip)), sample, slower)
+
+
+def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """/404/whatever is answered 404."""
+    start_response(f"{environ['PATH_INFO'].split('/')[1]} Whatever", [("X-Answer", "yes")])
+    return [b"body"]
+
+
+def ask(log: AccessLog, *targets: str, wait: Callable[[], object] = lambda: True) -> int:
+    """Ask for each; how many lines were dropped. The log is complete when the engine has been stopped."""
+    with engine_on(answer, access_log=log) as running:
+        with running.client() as client:
+            for target in targets:
+                client.send(request(target))
+                client.response()
+        wait_until(wait)
+    return running.engine.stats.log_dropped()
+
+
+def test_every_request_has_its_line_in_the_order_of_their_ends(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    targets = [f"/200/{number}" for number in range(500)]
+    assert ask(log_to(file), *targets) == 0
+    assert file.read_text().splitlines() == [f"200 {target}" for target in targets]
+
+
+def test_lines_come_while_it_serves(tmp_path: Path) -> None:
+    """Soon, though not at once; and again after a rest."""
+    file = tmp_path / "access.log"
+    with engine_on(answer, access_log=log_to(file)) as running:
+        for number in range(3):
+            running.ask(request(f"/200/{number}"))
+            wait_until(lambda number=number: len(file.read_text().splitlines()) == number + 1)  # type: ignore[misc]
+
+
+def test_what_there_was_before_stays(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    file.write_text("before\n")
+    ask(log_to(file), "/200/a")
+    assert file.read_text() == "before\n200 /200/a\n"
+
+
+def test_fields_of_the_answer_can_be_told(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    ask(log_to(file, '"%({x-answer}o)s"'), "/200/a")
+    assert file.read_text() == '"yes"\n'
+
+
+def test_a_file_is_opened_anew_when_that_is_asked_for(tmp_path: Path) -> None:
+    """Its name is another's by then: no line is lost, and none is in the wrong one."""
+    file, rotated = tmp_path / "access.log", tmp_path / "access.log.1"
+    with engine_on(answer, access_log=log_to(file)) as running:
+        running.ask(request("/200/old"))
+        wait_until(lambda: "old" in file.read_text())
+        file.rename(rotated)
+        running.engine.reopen_log()
+        wait_until(file.exists)
+        running.ask(request("/200/new"))
+        wait_until(lambda: "new" in file.read_text())
+    assert rotated.read_text() == "200 /200/old\n"
+    assert file.read_text() == "200 /200/new\n"
+
+
+def test_a_file_that_was_rotated_is_opened_anew_without_a_word(tmp_path: Path) -> None:
+    """Within about a second of the next lines."""
+    file, rotated = tmp_path / "access.log", tmp_path / "access.log.1"
+    with engine_on(answer, access_log=log_to(file)) as running:
+        running.ask(request("/200/old"))
+        wait_until(lambda: "old" in file.read_text())
+        file.rename(rotated)
+
+        def asked_and_there() -> bool:
+            running.ask(request("/200/new"))
+            return file.exists()
+
+        wait_until(asked_and_there)
+        running.ask(request("/200/last"))
+    assert "last" in file.read_text()
+    lines = (rotated.read_text() + file.read_text()).splitlines()
+    assert len(lines) == running.engine.statistics().requests
+
+
+def test_a_file_that_cannot_be_opened_anew_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The lines go where they went, and the log says what is wrong."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    file = directory / "access.log"
+    with engine_on(answer, access_log=log_to(file)) as running:
+        running.ask(request("/200/a"))
+        wait_until(lambda: "a" in file.read_text())
+        directory.rename(tmp_path / "gone")
+        running.engine.reopen_log()
+
+        def complained() -> bool:
+            running.ask(request("/200/b"))
+            return "the access log cannot be written: No such file or directory" in caplog.text
+
+        wait_until(complained)
+    assert "b" in (tmp_path / "gone" / "access.log").read_text()
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_of_the_start(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Journal(log_to(tmp_path / "nowhere" / "access.log"), 1, LOG)
+
+
+@pytest.mark.parametrize(
+    ("rules", "left"),
+    [
+        (["/200/health"], ["/404/health", "/200/static/a", "/304/static/b"]),
+        (["/200/*"], ["/404/health", "/304/static/b"]),
+        (["=2xx"], ["/404/health", "/304/static/b"]),
+        (["=304", "/404/*=404"], ["/200/health", "/200/static/a"]),
+        (["/200/static/*=404"], ["/200/health", "/404/health", "/200/static/a", "/304/static/b"]),
+    ],
+)
+def test_what_nobody_wants_to_read_is_left_out(tmp_path: Path, rules: list[str], left: list[str]) -> None:
+    """By path, by how it begins, by status, by both; the query does not count."""
+    file = tmp_path / "access.log"
+    targets = ["/200/health?a", "/404/health", "/200/static/a", "/304/static/b"]
+    ask(log_to(file, "%(U)s", *rules), *targets)
+    assert file.read_text().split() == left
+
+
+def test_a_sample_is_as_large_as_was_asked_for_and_has_all_errors(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    ask(log_to(file, "%(s)s", sample=0.25), *["/200/a"] * 100, *["/500/a"] * 10)
+    assert file.read_text().split() == ["200"] * 25 + ["500"] * 10
+
+
+def test_only_what_is_slow_can_be_told(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    ask(log_to(file, slower=5.0), "/200/a")
+    assert file.read_text() == ""
+
+
+def test_a_pipe_that_nobody_reads_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Lines for which there is no room are dropped and counted; whole ones arrive once somebody reads."""
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    form = "%(s)s " + "x" * 3000
+    with engine_on(answer, access_log=log_to(fifo, form)) as running, running.client() as client:
+        for _ in range(450):  # 1.3 MiB; the ring holds one, the pipe sixteen pages
+            client.send(request("/200/a"))
+            assert client.response().status == 200
+        dropped = running.engine.stats.log_dropped()
+        assert 0 < dropped < 450
+        found = b""
+        while found.count(b"\n") < 450 - dropped:
+            select.select([reading], [], [], 20)
+            found += os.read(reading, 1 << 20)
+        os.close(reading)
+    assert set(found.splitlines()) == {form.replace("%(s)s", "200").encode()}
+
+
+def test_a_syslog_gets_a_datagram_for_each_line(tmp_path: Path) -> None:
+    """As syslog(3) sends it: facility local0, informational."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(str(tmp_path / "log"))
+        daemon.settimeout(20)
+        ask(log_to(f"syslog:{tmp_path / 'log'}"), "/200/a", "/404/b")
+        found = [daemon.recv(8192).decode() for _ in range(2)]
+    stamp = r"<134>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(rf"{stamp} potstill\[{os.getpid()}\]: 200 /200/a", found[0])
+    assert re.fullmatch(rf"{stamp} potstill\[{os.getpid()}\]: 404 /404/b", found[1])
+
+
+def test_a_syslog_can_be_on_another_machine() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(20)
+        with syslog_socket(f"udp://127.0.0.1:{daemon.getsockname()[1]}") as sender:
+            sender.send(b"line")
+        assert daemon.recv(100) == b"line"
+
+
+WRITERS = """
+import os, sys
+from tests.unit.core.test_journal import answer, log_to
+from tests.support.engine import engine_on, request
+log = log_to("-", "%(p)s %(U)s " + "y" * 1500)
+with engine_on(answer, access_log=log) as running, running.client() as client:
+    for number in range(200):
+        client.send(request(f"/200/{number}"))
+        client.response()
+"""
+
+
+@pytest.mark.slow
+def test_no_line_is_torn_by_another_processes() -> None:
+    """Three processes write to one pipe; each line is one process's, and each one's are in order."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-c", WRITERS]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    writers = [subprocess.Popen(command, stdout=writing, env=environment) for _ in range(3)]
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        lines = pipe.read().decode().splitlines()
+    assert [writer.wait(20) for writer in writers] == [0, 0, 0]
+    for writer in writers:
+        own = [line for line in lines if line.startswith(f"{writer.pid} ")]
+        assert own == [f"{writer.pid} /200/{number} {'y' * 1500}" for number in range(200)]
+    assert len(lines) == 600
