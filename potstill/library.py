@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 DEFAULTS = Settings()
+NEEDS_DEV = ("dev", "reload_include", "reload_exclude", "reload_by", "debugger", "live_reload")
 SAID_ELSEWHERE = {
     "app": "set_app()",
     "bind": "server_address",
@@ -196,7 +197,9 @@ class WSGIServer:
 def refuse_what_needs_the_command(settings: Iterable[str]) -> None:
     """ValueError for options about processes: this one is the program's, and it has no supervisor."""
     for name in settings:
-        if name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS):
+        if name in NEEDS_DEV or (
+            name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS)
+        ):
             raise ValueError(
                 f"{name}: only the command `potstill` can do that; here the process is the program's"
             )

@@ -116,8 +116,8 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
     # What follows loads the compiled core, sockets and threads: `--help` and `--version` do without.
     from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError
     from potstill.net.bind import BindError
-    from potstill.supervisor.channel import Fault
-    from potstill.supervisor.loop import StartError
+    from potstill.supervisor.channel import Fault, StartError
+    from potstill.supervisor.desk import DeskError
     from potstill.supervisor.serve import serve_command
     from potstill.worker.identity import IdentityError
     from potstill.worker.warmup import WarmupError
@@ -126,6 +126,8 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
         code = serve_command(settings, reconfigure)
     except (BindError, IdentityError) as error:
         fail(FAILED, f"potstill: {error}")
+    except DeskError as error:
+        fail(WRONG_USAGE, f"potstill: {error}")
     except (ApplicationNameError, SitesError) as error:
         fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in problems_of(error)))
     except ApplicationLoadError as error:

@@ -21,6 +21,7 @@ from typing import Any
 from potstill.net.address import parse_address
 from potstill.settings import BY_FIELD, OPTIONS, Option, Settings
 from potstill.settings.about import HOOKS, WORKERS
+from potstill.settings.desk import MEANT_BY_DEV
 from potstill.settings.kinds import Text
 
 DEFAULT, COMMAND_LINE = "default", "command line"
@@ -114,6 +115,9 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
     """
     values: dict[str, Any] = {}
     origins = {option.field: DEFAULT for option in OPTIONS}
+    layers = list(layers)
+    if means_dev(layers):
+        values, origins = dict(MEANT_BY_DEV), origins | dict.fromkeys(MEANT_BY_DEV, BY_FIELD["dev"].flag)
     problems = list(problems_before)
     for given in (given for layer in layers for given in layer):
         try:
@@ -127,6 +131,15 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
     if problems:
         raise ConfigurationError(problems)
     return Configuration(settings, origins)
+
+
+def means_dev(layers: Sequence[Layer]) -> bool:
+    """Whether --dev is on, by the strongest layer that says; a wrong value is told later."""
+    said = [given.value for layer in layers for given in layer if given.field == "dev"]
+    try:
+        return bool(said) and bool(BY_FIELD["dev"].about.kind.read(said[-1]))
+    except ValueError:
+        return False
 
 
 def read(given: Given) -> Any:
@@ -163,6 +176,7 @@ def contradictions(settings: Settings) -> list[str]:
     head = BY_FIELD["limit_request_head"]
     return [
         *without_supervisor(settings),
+        *against_dev(settings),
         *(
             f"{part.name} {part.show(getattr(settings, part.field))} is more than {head.name} "
             f"{head.show(settings.limit_request_head)}, which a request would meet first; raise that too"
@@ -182,6 +196,23 @@ def without_supervisor(settings: Settings) -> list[str]:
         for option in OPTIONS
         if option.about.group in (WORKERS, HOOKS) and getattr(settings, option.field) != option.default
     ]
+
+
+def against_dev(settings: Settings) -> list[str]:
+    """What --dev cannot do, and what cannot be without it."""
+    if not settings.dev:
+        return [
+            f"{option.name} {option.show(getattr(settings, option.field))} is for developing; give --dev too"
+            for option in (BY_FIELD[field] for field in ("live_reload", "reload_include", "reload_exclude"))
+            if getattr(settings, option.field) != option.default
+        ]
+    wrong = []
+    if settings.workers != 1:
+        number = BY_FIELD["workers"].show(settings.workers)
+        wrong.append(f"workers {number}: --dev is one worker that is replaced when its code changes")
+    if settings.preload:
+        wrong.append("preload yes: with --dev the application is loaded anew after each change")
+    return wrong
 
 
 def did_you_mean(name: str, known: Iterable[str], likeness: float = LIKENESS) -> str:

@@ -16,6 +16,7 @@ LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
     "Memory",
 )
 OVERLOAD = "Overload and health"
+DESK = "Developing"
 WORKERS, PROCESS, HOOKS = "Workers", "Process", "Hooks"
 GROUPS = (
     LISTENING,
@@ -29,6 +30,7 @@ GROUPS = (
     OVERLOAD,
     HEADERS,
     MEMORY,
+    DESK,
 )
 
 

@@ -1,7 +1,8 @@
 """What supervisor and worker tell each other, over one pair of sockets a worker.
 
 To the worker: orders, a byte each (`potstill.worker.mailbox.Order`). From the worker: a report, one message
-each, that it is ready, or why it never will be. When one side is gone, the other reads the end.
+each, that it is ready, or why it never will be, or that its files have changed. When one side is gone, the
+other reads the end.
 """
 
 from __future__ import annotations
@@ -36,7 +37,21 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     text: str
 
 
-Report = Ready | Failed
+class Changed(msgspec.Struct, frozen=True, tag=True):
+    """Files that the worker has read are different now; it has been told by its watcher (--dev)."""
+
+    paths: tuple[str, ...]
+
+
+Report = Ready | Failed | Changed
+
+
+class StartError(Exception):
+    """No worker could be started; the text is for the operator."""
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.text)
+        self.fault = failure.fault
 
 
 class Channel:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("potstill")
 
 STANDARD_ERROR = 2
+# A browser keeps connections in store on which it has not asked yet. What it asks a while after a save is
+# for the new code.
+LAST_CALL_AT_DESK_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Assignment:
     directory: str  # where the application is looked for
     application: WSGIApplication | None  # preloaded
     rates: RateTables
+    failure: Failed | None = None  # at the desk: what became of the worker before
 
 
 def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
@@ -85,7 +89,12 @@ def prepare(assignment: Assignment) -> Worker:
     set_title(settings.proc_name, f"worker {number}")
     forget_logging()
     hooks.call(settings.post_fork, number)
-    application = assignment.application or application_of(settings, rates=assignment.rates)
+    if settings.dev:
+        from potstill.supervisor.desk import application_at_desk
+
+        application = application_at_desk(assignment)
+    else:
+        application = assignment.application or application_of(settings, rates=assignment.rates)
     set_up_logging(settings.log_level, of_many=True)
     options = engine_options(settings)
     try:
@@ -95,9 +104,9 @@ def prepare(assignment: Assignment) -> Worker:
         raise
     except BaseException as error:
         raise failed(error) from error
-    patience = Patience(
-        settings.graceful_timeout, last_call_s=LAST_CALL_S
-    )  # a delay is the supervisor's business
+    replaced_s = LAST_CALL_AT_DESK_S if settings.dev else None
+    # A delay is the supervisor's business.
+    patience = Patience(settings.graceful_timeout, 0.0, LAST_CALL_S, replaced_s)
     worker = make_worker(application, assignment.listeners, options, patience, stats=assignment.stats)
     worker.obey(assignment.channel.fileno())
     worker.start(signals=(signal.SIGTERM,))

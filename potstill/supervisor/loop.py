@@ -35,13 +35,13 @@ from potstill.core.engine import slots_of
 from potstill.core.stats import Board, Stats
 from potstill.net.bind import Listener
 from potstill.settings import WORKERS_MAX, Settings
-from potstill.supervisor import hooks, report, stopping, watching
+from potstill.supervisor import desk, hooks, report, stopping, watching
 from potstill.supervisor.backoff import Backoff
 from potstill.supervisor.changes import carry_over, wanted_workers
-from potstill.supervisor.channel import Failed, Fault, Ready
+from potstill.supervisor.channel import Changed, Failed, Fault, Ready, StartError
 from potstill.supervisor.child import Assignment
 from potstill.supervisor.crew import RELOAD, Member, State, draw_limits, free_number, plan, still_accepts
-from potstill.supervisor.forking import Closable, fork
+from potstill.supervisor.forking import FOR_THE_SUPERVISOR, Closable, fork
 from potstill.supervisor.notify import Notifier
 from potstill.supervisor.porter import follow
 from potstill.supervisor.reaping import Change, reap, send
@@ -51,35 +51,18 @@ from potstill.worker.console import start_line, tell
 from potstill.worker.mailbox import Mailbox, Order
 
 if TYPE_CHECKING:
+    from _typeshed import HasFileno
     from _typeshed.wsgi import WSGIApplication
 
 logger = logging.getLogger("potstill")
 
-SIGNALS = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGCHLD,
-)
+SIGNALS = (*FOR_THE_SUPERVISOR, signal.SIGTERM, signal.SIGCHLD)
 # How often to look around while everything is to end.
 STOP_STEP_S = 0.25
 SHUT_STEP_S = 0.01
 TELL_EVERY_S = 1.0
 # An aborted worker writes its stacks and is gone; one that cannot even do that is killed.
 ABORT_S = 5.0
-
-
-class StartError(Exception):
-    """No worker could be started; the text is for the operator."""
-
-    def __init__(self, failure: Failed) -> None:
-        super().__init__(failure.text)
-        self.fault = failure.fault
 
 
 @dataclass(frozen=True)
@@ -114,6 +97,7 @@ class Supervisor:
         self._successor: Successor | None = None
         self._stopping: Stopping | None = None
         self._start_failure: Failed | None = None
+        self._failure: Failed | None = None  # at the desk: for the next worker to show
         self._served = False  # some worker has been ready
         self._announced = False  # all workers have
         self._look_at = 0.0
@@ -150,13 +134,15 @@ class Supervisor:
 
     def _mailbox_and_pipes(self) -> list[int]:
         """Wait until something is to be noted; the descriptors that have it."""
-        poll = select.poll()
-        poll.register(self._mailbox, select.POLLIN)
-        for member in self._crew:
-            if not member.channel.ended:
-                poll.register(member.channel, select.POLLIN)
+        heard: list[HasFileno] = [
+            self._mailbox,
+            *(each.channel for each in self._crew if not each.channel.ended),
+        ]
         if self._successor is not None and self._successor.pipe >= 0:
-            poll.register(self._successor, select.POLLIN)
+            heard.append(self._successor)
+        poll = select.poll()
+        for each in heard:
+            poll.register(each, select.POLLIN)
         until = self._look_at
         shutting = self._stopping is not None and self._stopping.stage is Stage.SHUT
         if shutting or self._settings_before is not None:  # nobody says that a door is shut
@@ -185,6 +171,9 @@ class Supervisor:
                 logger.info("%s serves, after %.1f s", member.name, now - member.forked_at)
             case Failed():
                 member.failure = told
+            case Changed() if not member.stale and self._stopping is None:
+                logger.info("%s", report.describe_change(told.paths))
+                self._reload(now)
 
     def _obey(self, number: int, now: float) -> None:
         """What a signal means."""
@@ -235,14 +224,25 @@ class Supervisor:
             pause_s = self._backoff.died(now, now - member.forked_at)
             later = f"; the next one is forked in {pause_s:g} s" if pause_s else ""
             logger.error("%s %s%s", member.name, change.words, later)
+        elif member.superseded:
+            return
         elif os.WIFSIGNALED(change.status) and member.state is not State.BOOTING:
             logger.warning("%s %s", member.name, change.words)
         elif member.state is State.LEAVING or self._start_failure is None:
             logger.info("%s has left", member.name)
 
     def _boot_failed(self, member: Member, failure: Failed, now: float) -> None:
-        """At the start that is the end; in a reload the old workers stay; else it is tried again, later."""
-        if not self._served:
+        """At the start that is the end; in a reload the old workers stay; else it is tried again, later.
+
+        At the desk the next worker shows what happened, and does without the application.
+        """
+        if self._settings.dev:
+            pause_s = self._backoff.died(now, 0.0) if self._failure else 0.0
+            self._failure = failure
+            logger.error(
+                "%s cannot serve; the next one says why, in %g s\n%s", member.name, pause_s, failure.text
+            )
+        elif not self._served:
             self._start_failure = failure
             self._stopping = stopping.begin(signal.SIGINT, self._settings, now)
             self._notifier.stopping("no worker could be started")
@@ -282,7 +282,7 @@ class Supervisor:
             self._go_on_stopping(self._stopping, now)
         if self._going_down:
             return None
-        step = plan(self._crew, self._wanted)
+        step = plan(self._crew, self._wanted, wait_for_leaving=not self._settings.dev)
         for member in step.leave:
             self._let_go(member, now)
         if step.forks and now >= self._backoff.next_try_at:
@@ -313,7 +313,7 @@ class Supervisor:
             return None
         if pid == 0:
             own = (number, self._settings, self._listeners, channel, stats)
-            return Assignment(*own, parts.directory, parts.application, parts.rates)
+            return Assignment(*own, parts.directory, parts.application, parts.rates, self._failure)
         self._crew.append(Member(number, pid, channel, stats, now, *draw_limits(self._settings)))
         return None
 
@@ -356,13 +356,12 @@ class Supervisor:
             self._notifier.ready(self._summary())
 
     def _summary(self) -> str:
-        return f"{self._wanted} worker{'' if self._wanted == 1 else 's'} serving {self._settings.served}"
+        return f"{report.counted(self._wanted, 'worker')} serving {self._settings.served}"
 
     def _tell_shared_memory(self) -> None:
         from potstill.supervisor.preload import memory_line
 
-        line = memory_line(member.pid for member in self._crew)
-        if line:
+        if line := memory_line(member.pid for member in self._crew):
             logger.info("%s", line)
 
     # Reload
@@ -390,6 +389,9 @@ class Supervisor:
         self._reload_began = now
         for member in self._crew:
             member.stale = RELOAD
+        if settings.dev:
+            self._failure = None
+            desk.make_way(self._crew, now + settings.graceful_timeout + stopping.SLACK_S)
         logger.info("reload: replacing %d workers one by one%s", len(self._crew), f"; {why}" if why else "")
 
     def _abandon_reload(self, failure: Failed) -> None:
@@ -472,17 +474,9 @@ class Supervisor:
             member.kill_at = min(member.kill_at, stop.kill_at)
             if member.state is State.BOOTING:
                 send(member.pid, signal.SIGKILL)
-        self._close_listeners()
+        stopping.close_listeners(self._listeners, stop.order)
         orders = {Stage.SHUT: Order.SHUT, Stage.DRAIN: stop.order, Stage.HURRY: Order.HURRY}
         self._order(orders[stop.stage])
-
-    def _close_listeners(self) -> None:
-        """Before the workers do: who comes when the last of them has closed is refused, not left waiting."""
-        for listener in self._listeners:
-            if self._stopping is not None and self._stopping.order is Order.LEAVE:
-                listener.socket.close()  # its file is the successor's
-            else:
-                listener.close()
 
     def _end(self) -> int:
         """All workers have ended; the exit code."""

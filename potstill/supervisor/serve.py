@@ -32,8 +32,8 @@ logger = logging.getLogger("potstill")
 def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> int:
     """Listen, load the application, serve, and return the exit code, in every process that comes of it.
 
-    Raises BindError, IdentityError, ApplicationNameError, ApplicationLoadError, WarmupError, and, from a
-    supervisor, StartError.
+    Raises BindError, DeskError, IdentityError, ApplicationNameError, ApplicationLoadError, WarmupError, and,
+    from a supervisor, StartError.
     """
     leaving = Leaving()
     # Before anything is forked, so that workers share it, and while we may read what another user may not.
@@ -43,6 +43,10 @@ def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> in
     inheritance = inherit()
     listeners = listen(settings, inheritance)
     try:
+        if settings.dev:
+            from potstill.supervisor.desk import refuse_elsewhere
+
+            refuse_elsewhere(settings, listeners)
         give_away([each.file.path for each in listeners if each.file], settings.user, settings.group)
         become(settings.user, settings.group)
         if settings.workers == 0:

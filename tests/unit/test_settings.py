@@ -84,6 +84,16 @@ PROMISED = {
     "--health-path": "none",
     "--ready-path": "none",
     "--handover-limit": "512",
+    "--dev": "no",
+    "--reload-include": "none",
+    "--reload-exclude": "none",
+    "--reload-by": "auto",
+    "--debugger": "yes",
+    "--live-reload": "no",
+    "--lint": "no",
+    "--profile": "none",
+    "--profile-over": "100ms",
+    "--record": "none",
 }
 
 

@@ -1,0 +1,40 @@
+"""What the settings about developing put around an application, outermost first:
+
+record, live reload, debugger, error pages, profile, lint
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from potstill.dev.debugger import Debugger
+from potstill.dev.errors import ErrorPages
+from potstill.dev.pages import Pages
+from potstill.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+logger = logging.getLogger("potstill")
+
+
+def with_pages(application: WSGIApplication, pages: Pages, *, console: bool) -> WSGIApplication:
+    """Error pages, with a console in each frame where that is wanted and Werkzeug is installed."""
+    shown: WSGIApplication = ErrorPages(application, pages)
+    if not console:
+        return shown
+    try:
+        pages.debugger = Debugger(shown)
+    except ImportError:
+        logger.info("error pages have no console: that needs potstill[dev]")
+        return shown
+    except ValueError as error:
+        logger.warning("error pages have no console: it is not to be had without its PIN (%s)", error)
+        return shown
+    logger.info("debugger PIN: %s", pages.debugger.pin)
+    return pages.debugger
+
+
+def pages_of(settings: Settings) -> Pages:
+    return Pages(values=settings.debugger)

@@ -1,0 +1,44 @@
+"""What --dev means for other options, and what it does not go together with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from potstill.config import ConfigurationError, configure
+from potstill.settings.desk import MEANT_BY_DEV
+
+
+def settled(environ: dict[str, str] | None = None, **given: Any) -> dict[str, Any]:
+    found = configure(environ or {}, given)
+    return {field: (getattr(found.settings, field), found.origins[field]) for field in MEANT_BY_DEV}
+
+
+def test_dev_is_one_worker_without_kept_connections() -> None:
+    """And `potstill config` says where that comes from."""
+    assert settled(dev="yes") == {field: (value, "--dev") for field, value in MEANT_BY_DEV.items()}
+    assert settled({"POTSTILL_DEV": "1"}) == settled(dev="yes")
+
+
+def test_what_was_said_wins_over_what_dev_means() -> None:
+    assert settled(dev="yes", keepalive="5")["keepalive"] == (5.0, "command line")
+    assert settled({"POTSTILL_DEV": "1"}, dev="no")["workers"] == (0, "default")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"dev": "yes", "workers": "2"}, "workers 2: --dev is one worker"),
+        ({"dev": "yes", "workers": "none"}, "workers none: --dev is one worker"),
+        ({"dev": "yes", "workers": "auto"}, "workers auto: --dev is one worker"),
+        ({"dev": "yes", "preload": "yes"}, "preload yes: with --dev"),
+        ({"live_reload": "yes"}, "live-reload yes is for developing; give --dev too"),
+        ({"reload_include": ("*.yaml",)}, "reload-include *.yaml is for developing"),
+        ({"dev": "perhaps"}, "'perhaps' is not yes or no"),
+    ],
+)
+def test_contradictions(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        configure({}, given)
+    assert words in str(caught.value)
