@@ -19,6 +19,7 @@ from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesE
 from potstill.dev.broken import Broken
 from potstill.dev.importing import note_imports
 from potstill.dev.ledger import Ledger
+from potstill.dev.live import LiveReload
 from potstill.dev.visitors import away_from_desk
 from potstill.dev.watcher import SAVING_MAX_S, Watcher
 from potstill.dev.wrapping import pages_of, with_pages
@@ -79,7 +80,10 @@ def application_at_desk(assignment: Assignment) -> WSGIApplication:
     ledger = Ledger(assignment.directory, settings.reload_include, settings.reload_exclude)
     note_imports(ledger)
 
+    changed = threading.Event()
+
     def report(paths: list[str]) -> None:
+        changed.set()
         assignment.channel.report(Changed(tuple(paths[:PATHS_TOLD])))
 
     watcher = Watcher(ledger, report, settings.reload_by)
@@ -104,4 +108,5 @@ def application_at_desk(assignment: Assignment) -> WSGIApplication:
         name = settings.served
         logger.error("%s cannot be loaded; its address says so until a file is saved\n%s", name, text)
         application = Broken(name, text, failure.__cause__ if failure else None, pages)
-    return with_pages(application, pages, console=settings.debugger)
+    application = with_pages(application, pages, console=settings.debugger)
+    return LiveReload(application, changed) if settings.live_reload else application
