@@ -90,7 +90,8 @@ def engine_options(settings: Settings) -> Options:
         body_memory_bytes=settings.body_memory,
         response_memory_bytes=settings.response_memory,
         spool_dir=settings.spool_dir,
-        multiprocess=settings.workers != 0,
+        # At the desk two of them serve at a time only while one takes the other's place.
+        multiprocess=settings.workers != 0 and not settings.dev,
         request_buffering=settings.request_buffering,
         response_spool_bytes=settings.response_spool,
         request_timeout_s=settings.request_timeout,

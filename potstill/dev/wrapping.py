@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from potstill.dev.debugger import Debugger
 from potstill.dev.errors import ErrorPages
 from potstill.dev.pages import Pages
-from potstill.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -34,7 +33,3 @@ def with_pages(application: WSGIApplication, pages: Pages, *, console: bool) -> 
         return shown
     logger.info("debugger PIN: %s", pages.debugger.pin)
     return pages.debugger
-
-
-def pages_of(settings: Settings) -> Pages:
-    return Pages(values=settings.debugger)

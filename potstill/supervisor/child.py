@@ -37,6 +37,8 @@ from potstill.worker.warmup import WarmupError, warm_up
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from potstill.supervisor.program import Program
+
 logger = logging.getLogger("potstill")
 
 STANDARD_ERROR = 2
@@ -60,13 +62,21 @@ class Assignment:
     failure: Failed | None = None  # at the desk: what became of the worker before
 
 
-def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
-    """The whole life; None when it could not serve, which has been reported."""
-    settings, channel = assignment.settings, assignment.channel
+def work(assignment: Assignment, leaving: Leaving, program: Program | None = None) -> Ending | None:
+    """The whole life; None when it could not serve, which has been reported.
+
+    A `program` makes the application and serves it by calling `run_simple`, at the desk.
+    """
+    channel = assignment.channel
     # For SIGABRT, by which the supervisor ends a worker that is stuck, and for crashes.
     faulthandler.enable(STANDARD_ERROR)
     try:
-        worker = prepare(assignment)
+        settle(assignment)
+        if program is not None:
+            from potstill.supervisor.program import work_in_program
+
+            return work_in_program(assignment, leaving, program)
+        worker = begin(assignment, application_for(assignment))
     except (ApplicationNameError, SitesError) as error:
         channel.report(Failed(Fault.NAME, str(error)))
         return None
@@ -76,29 +86,36 @@ def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
     except OSError as error:
         channel.report(Failed(Fault.RAISED, f"the worker cannot be set up: {error}"))
         return None
-    channel.report(Ready())
-    ending = worker.serve(afterwards=leaving.now)
-    hooks.try_call("worker_exit", settings.worker_exit, assignment.number)
-    return ending
+    return attend(assignment, worker, leaving)
 
 
-def prepare(assignment: Assignment) -> Worker:
-    """A worker that accepts connections. Raises what `work` reports."""
+def settle(assignment: Assignment) -> None:
+    """Be a process of its own, that may load an application. Raises what `work` reports."""
     settings, number = assignment.settings, assignment.number
     os.chdir(assignment.directory)
     set_title(settings.proc_name, f"worker {number}")
     forget_logging()
-    hooks.call(settings.post_fork, number)
+    if assignment.failure is None:
+        hooks.call(settings.post_fork, number)
+
+
+def application_for(assignment: Assignment) -> WSGIApplication:
+    settings = assignment.settings
     if settings.dev:
         from potstill.supervisor.desk import application_at_desk
 
-        application = application_at_desk(assignment)
-    else:
-        application = assignment.application or application_of(settings, rates=assignment.rates)
+        return application_at_desk(assignment)
+    return assignment.application or application_of(settings, rates=assignment.rates)
+
+
+def begin(assignment: Assignment, application: WSGIApplication) -> Worker:
+    """A worker that accepts connections. Raises what `work` reports."""
+    settings, number = assignment.settings, assignment.number
     set_up_logging(settings.log_level, of_many=True)
     options = engine_options(settings)
+    paths = settings.warmup if assignment.failure is None else ()
     try:
-        for line in warm_up(application, settings.warmup, assignment.listeners[0].socket, options):
+        for line in warm_up(application, paths, assignment.listeners[0].socket, options):
             logger.info("worker %d: %s", number, line)
     except (WarmupError, KeyboardInterrupt):
         raise
@@ -112,3 +129,11 @@ def prepare(assignment: Assignment) -> Worker:
     worker.start(signals=(signal.SIGTERM,))
     hooks.try_call("worker_ready", settings.worker_ready, number)  # it serves already
     return worker
+
+
+def attend(assignment: Assignment, worker: Worker, leaving: Leaving) -> Ending:
+    """Serve to the end."""
+    assignment.channel.report(Ready())
+    ending = worker.serve(afterwards=leaving.now)
+    hooks.try_call("worker_exit", assignment.settings.worker_exit, assignment.number)
+    return ending

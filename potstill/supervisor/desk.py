@@ -20,9 +20,10 @@ from potstill.dev.broken import Broken
 from potstill.dev.importing import note_imports
 from potstill.dev.ledger import Ledger
 from potstill.dev.live import LiveReload
+from potstill.dev.pages import Pages
 from potstill.dev.visitors import away_from_desk
 from potstill.dev.watcher import SAVING_MAX_S, Watcher
-from potstill.dev.wrapping import pages_of, with_pages
+from potstill.dev.wrapping import with_pages
 from potstill.net.bind import Listener
 from potstill.settings import Settings
 from potstill.supervisor.channel import Changed
@@ -72,41 +73,54 @@ def make_way(crew: Sequence[Member], kill_at: float) -> None:
             member.channel.order(Order.SHUT)
 
 
+class Desk:
+    """What stands around the application of one worker; made before that is loaded, to watch its files."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        settings = assignment.settings
+        for variable in DEBUG_VARIABLES:
+            os.environ.setdefault(variable, "1")
+        self._assignment = assignment
+        self._settings = settings
+        self._changed = threading.Event()
+        self.pages = Pages(values=settings.debugger)
+        self.ledger = Ledger(assignment.directory, settings.reload_include, settings.reload_exclude)
+        note_imports(self.ledger)
+        Watcher(self.ledger, self._report, settings.reload_by).start()
+
+    def loaded(self, application: WSGIApplication, *, console: bool, pages: bool = True) -> WSGIApplication:
+        """The application with what goes around it."""
+        self.ledger.note_modules()
+        set_up_logging(self._settings.log_level, of_many=True)
+        if pages:
+            application = with_pages(application, self.pages, console=console)
+        return LiveReload(application, self._changed) if self._settings.live_reload else application
+
+    def broken(self, text: str, error: BaseException | None) -> WSGIApplication:
+        """The page in place of an application that cannot be loaded."""
+        self.ledger.note_modules()
+        if self.ledger.changed():
+            # Half a file was read while it was being saved: the supervisor is about to end this process.
+            threading.Event().wait(SAVING_MAX_S)
+        self.ledger.expect_new_files()
+        set_up_logging(self._settings.log_level, of_many=True)
+        name = self._settings.served
+        logger.error("%s cannot be loaded; its address says so until a file is saved\n%s", name, text)
+        application = Broken(name, text, error, self.pages)
+        return self.loaded(application, console=self._settings.debugger)
+
+    def _report(self, paths: list[str]) -> None:
+        self._changed.set()
+        self._assignment.channel.report(Changed(tuple(paths[:PATHS_TOLD])))
+
+
 def application_at_desk(assignment: Assignment) -> WSGIApplication:
     """The application, being watched from before it is loaded; or the page that says why there is none."""
-    settings = assignment.settings
-    for variable in DEBUG_VARIABLES:
-        os.environ.setdefault(variable, "1")
-    ledger = Ledger(assignment.directory, settings.reload_include, settings.reload_exclude)
-    note_imports(ledger)
-
-    changed = threading.Event()
-
-    def report(paths: list[str]) -> None:
-        changed.set()
-        assignment.channel.report(Changed(tuple(paths[:PATHS_TOLD])))
-
-    watcher = Watcher(ledger, report, settings.reload_by)
-    watcher.start()
-    pages = pages_of(settings)
-    application: WSGIApplication | None = None
-    failure: BaseException | None = None
-    if assignment.failure is None:
-        try:
-            application = application_of(settings, rates=assignment.rates)
-        except (ApplicationNameError, ApplicationLoadError, SitesError) as error:
-            failure = error
-    set_up_logging(settings.log_level, of_many=True)
-    ledger.note_modules()
-    if application is None:
-        if (
-            ledger.changed()
-        ):  # half a file was read while it was being saved: the supervisor ends this process
-            threading.Event().wait(SAVING_MAX_S)
-        ledger.expect_new_files()
-        text = assignment.failure.text if assignment.failure else str(failure)
-        name = settings.served
-        logger.error("%s cannot be loaded; its address says so until a file is saved\n%s", name, text)
-        application = Broken(name, text, failure.__cause__ if failure else None, pages)
-    application = with_pages(application, pages, console=settings.debugger)
-    return LiveReload(application, changed) if settings.live_reload else application
+    desk, settings = Desk(assignment), assignment.settings
+    if assignment.failure is not None:
+        return desk.broken(assignment.failure.text, None)
+    try:
+        application = application_of(settings, rates=assignment.rates)
+    except (ApplicationNameError, ApplicationLoadError, SitesError) as error:
+        return desk.broken(str(error), error.__cause__)
+    return desk.loaded(application, console=settings.debugger)

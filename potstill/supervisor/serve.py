@@ -26,11 +26,17 @@ from potstill.worker.warmup import warm_up
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from potstill.supervisor.program import Program
+
 logger = logging.getLogger("potstill")
 
 
-def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> int:
+def serve_command(
+    settings: Settings, reconfigure: Callable[[], Settings], program: Program | None = None
+) -> int:
     """Listen, load the application, serve, and return the exit code, in every process that comes of it.
+
+    A `program` has the application, in place of a name for it in the settings; that is for --dev.
 
     Raises BindError, DeskError, IdentityError, ApplicationNameError, ApplicationLoadError, WarmupError, and,
     from a supervisor, StartError.
@@ -52,7 +58,7 @@ def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> in
         if settings.workers == 0:
             ending: Ending | int | None = serve_alone(settings, listeners, leaving)
         else:
-            ending = supervise(settings, listeners, reconfigure, inheritance, leaving)
+            ending = supervise(settings, listeners, reconfigure, inheritance, leaving, program)
     finally:
         for listener in listeners:
             listener.close()
@@ -97,6 +103,7 @@ def supervise(
     reconfigure: Callable[[], Settings],
     inheritance: Inheritance | None,
     leaving: Leaving,
+    program: Program | None = None,
 ) -> Ending | int | None:
     """A supervisor and its workers: an exit code for the one, an Ending, if it served, for each other."""
     set_title(settings.proc_name, "supervisor")
@@ -108,4 +115,4 @@ def supervise(
         application = preload(settings, (listener.socket.fileno() for listener in listeners))
     parts = Parts(settings, listeners, reconfigure, logical_directory(), application, inheritance)
     outcome = Supervisor(parts).run()
-    return work(outcome, leaving) if isinstance(outcome, Assignment) else outcome
+    return work(outcome, leaving, program) if isinstance(outcome, Assignment) else outcome

@@ -10,8 +10,7 @@ import pytest
 
 from potstill.dev.errors import ErrorPages
 from potstill.dev.pages import Pages
-from potstill.dev.wrapping import pages_of, with_pages
-from potstill.settings import Settings
+from potstill.dev.wrapping import with_pages
 from tests.unit.dev.raising import environ, error_of
 from tests.unit.dev.test_debugger import app
 
@@ -35,5 +34,5 @@ def test_without_werkzeug_there_are_pages_all_the_same(
 
 
 def test_no_debugger_is_pages_without_values() -> None:
-    assert isinstance(with_pages(app, pages := pages_of(Settings(debugger=False)), console=False), ErrorPages)
+    assert isinstance(with_pages(app, pages := Pages(values=False), console=False), ErrorPages)
     assert "item = {}" not in pages.of(environ(), error_of()).text
