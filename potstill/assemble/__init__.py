@@ -139,8 +139,14 @@ def application_of(
     if settings.sites or settings.has_routes or settings.allow or settings.deny:
         from potstill.assemble.sites import assemble
 
-        return assemble(settings, given, rates)
-    return load(settings.app) if given is None else given
+        application = assemble(settings, given, rates)
+    else:
+        application = load(settings.app) if given is None else given
+    if settings.lint or settings.profile or settings.record:
+        from potstill.dev.wrapping import observed
+
+        return observed(application, settings)
+    return application
 
 
 def load(name: str) -> WSGIApplication:

@@ -1,6 +1,6 @@
 """What the settings about developing put around an application, outermost first:
 
-record, live reload, debugger, error pages, profile, lint
+live reload, debugger, error pages (with --dev); record, profile, lint (also without)
 """
 
 from __future__ import annotations
@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING
 
 from potstill.dev.debugger import Debugger
 from potstill.dev.errors import ErrorPages
+from potstill.dev.findings import Findings
+from potstill.dev.lint import Lint
 from potstill.dev.pages import Pages
+from potstill.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 logger = logging.getLogger("potstill")
+
+
+def observed(application: WSGIApplication, settings: Settings) -> WSGIApplication:
+    """The application under --lint, --profile and --record, as far as they are given."""
+    if settings.lint:
+        application = Lint(application, Findings())
+    return application
 
 
 def with_pages(application: WSGIApplication, pages: Pages, *, console: bool) -> WSGIApplication:
