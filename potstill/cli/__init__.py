@@ -37,6 +37,7 @@ from potstill.cli.options import (
     WRONG_USAGE,
     SettingsCommand,
     configured,
+    discovered,
     fail,
     parameters,
     problems_of,
@@ -53,6 +54,7 @@ potstill: which application? Name the module and what is in it:
     potstill shop.web:site.wsgi           an attribute, in a package
     potstill "shop:create_app()"          what a function returns
     potstill shop                         'application' or 'app' of shop.py
+    potstill --dev                        what app.py, wsgi.py or manage.py has
 
 `potstill --help` lists the options."""
 
@@ -101,10 +103,13 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
     configuration = configured(config_file, given)
     if print_config:
         print_configuration(configuration)
+        return
+    found = discovered(configuration)
+    if found is not None:
+        click.echo(f"potstill: took {found.app}, found by {found.by}", err=True)
     elif not serves_something(configuration):
         fail(WRONG_USAGE, NO_APPLICATION)
-    else:
-        run(settings_of(configuration), lambda: settings_again(config_file, given))
+    run(settings_of(configuration), lambda: settings_again(config_file, given))
 
 
 for verb in (check, config, import_config, explain_proxy, cgi):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import msgspec
 from potstill.cli.site_tables import SITES
 from potstill.config import Configuration, ConfigurationError, configure
 from potstill.config.layers import renamed
+from potstill.dev.discovery import Found, discover
 from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option, Settings
 
 FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
@@ -115,8 +117,22 @@ def reconfigured(file: str | None, given: Mapping[str, Any]) -> Configuration:
 
 
 def settings_of(configuration: Configuration) -> Settings:
-    """The settings with the sites of the file, as those who serve want them."""
-    return msgspec.structs.replace(configuration.settings, sites=configuration.tables.get(SITE, ()))
+    """The settings with the sites of the file, as those who serve want them; at the desk, with what is found
+    to be served.
+    """
+    settings = msgspec.structs.replace(configuration.settings, sites=configuration.tables.get(SITE, ()))
+    found = discovered(configuration)
+    if found is None:
+        return settings
+    os.environ.update(found.variables)
+    return msgspec.structs.replace(settings, app=found.app)
+
+
+def discovered(configuration: Configuration) -> Found | None:
+    """The application of this directory, when --dev has none to serve; None, too, when there is none."""
+    if not configuration.settings.dev or serves_something(configuration):
+        return None
+    return discover(os.environ, Path.cwd())
 
 
 def settings_again(file: str | None, given: Mapping[str, Any]) -> Settings:

@@ -45,7 +45,8 @@ class Debugger:
         """The application, or an answer to the page of an error."""
         asked = QUESTION in str(environ.get("QUERY_STRING", "")) and parse_qs(environ["QUERY_STRING"])
         if asked and asked.get(QUESTION) == ["yes"] and at_desk(environ):
-            return self._werkzeug(environ, start_response)
+            answer: Iterable[bytes] = self._werkzeug(environ, start_response)
+            return answer
         return self._application(environ, start_response)
 
     def page(self, error: Exception, environ: Mapping[str, Any]) -> str:
@@ -56,11 +57,12 @@ class Debugger:
         for frame in trace.all_frames:
             self._werkzeug.frames[id(frame)] = frame
             self._werkzeug.frame_contexts[id(frame)] = []
-        return trace.render_debugger_html(
+        page: str = trace.render_debugger_html(
             evalex=True,
             secret=self._werkzeug.secret,
             evalex_trusted=bool(self._werkzeug.check_pin_trust(dict(environ))),
         )
+        return page
 
 
 def frames_of_ours(error: BaseException) -> int:

@@ -19,6 +19,7 @@ FLOORS = {
     "middleware": 3,
     "observe": 3,
     "dev": 3,
+    "frameworks": 4,
     "moving_in": 3,
     "core": 2,
     "config": 2,

@@ -24,6 +24,9 @@ TESTED_AS = {
     "potstill/moving_in/mapping.py": "writing",
     "potstill/settings/about.py": "settings",
     "potstill/simple/__main__.py": "run_simple",
+    "potstill/frameworks/flask.py": "frameworks",
+    "potstill/frameworks/django/management/commands/potstill.py": "frameworks",
+    "potstill/frameworks/django/runserver/management/commands/runserver.py": "frameworks",
 }
 
 
