@@ -134,7 +134,8 @@ def application_of(
 
     `given` is the application itself, for a program that has it, in place of the name in `settings.app`.
     `rates` has the counts of rate limits that workers share.
-    Raises SitesError for routes and rules that are wrong, ApplicationNameError and ApplicationLoadError.
+    Raises SitesError for routes, rules and options that are wrong, ApplicationNameError and
+    ApplicationLoadError.
     """
     if settings.sites or settings.has_routes or settings.allow or settings.deny:
         from potstill.assemble.sites import assemble
@@ -143,9 +144,15 @@ def application_of(
     else:
         application = load(settings.app) if given is None else given
     if settings.lint or settings.profile or settings.record:
+        from potstill.dev.extras import MissingExtra
         from potstill.dev.wrapping import observed
 
-        return observed(application, settings)
+        try:
+            return observed(application, settings)
+        except MissingExtra as error:
+            raise SitesError([str(error)]) from None
+        except OSError as error:
+            raise SitesError([f"--record {settings.record}: {error.strerror}"]) from None
     return application
 
 

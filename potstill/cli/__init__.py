@@ -5,6 +5,7 @@
     potstill config                        every setting, and where it came from
     potstill import-config uwsgi.ini       the configuration of another server, as ours
     potstill explain-proxy …               what would be believed of a proxy's headers
+    potstill replay FILE                   send recorded requests again
     potstill cgi app:app                   run an application once, as a web server's CGI program
 
 `serve` is here, each other verb in a file of its own, and what they share is in `options`. Options are made
@@ -45,6 +46,7 @@ from potstill.cli.options import (
     settings_again,
     settings_of,
 )
+from potstill.cli.replay import replay_verb
 from potstill.settings import Settings
 
 NO_APPLICATION = """\
@@ -112,7 +114,7 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
     run(settings_of(configuration), lambda: settings_again(config_file, given))
 
 
-for verb in (check, config, import_config, explain_proxy, cgi):
+for verb in (check, config, import_config, explain_proxy, replay_verb, cgi):
     verbs.add_command(verb)
 
 

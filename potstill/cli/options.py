@@ -33,6 +33,7 @@ VERBS = {
     "config": "Every setting and where it came from; --schema for editors.",
     "import-config": "The potstill.toml for a gunicorn.conf.py, a uwsgi.ini or a command line.",
     "explain-proxy": "What would be believed of a proxy's header fields, and why.",
+    "replay": "Send requests again that --record has written.",
     "cgi": "Run an application once, as a web server's CGI program.",
 }
 

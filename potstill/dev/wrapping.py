@@ -13,6 +13,8 @@ from potstill.dev.errors import ErrorPages
 from potstill.dev.findings import Findings
 from potstill.dev.lint import Lint
 from potstill.dev.pages import Pages
+from potstill.dev.profile import Profile
+from potstill.dev.record import Record
 from potstill.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,9 +24,16 @@ logger = logging.getLogger("potstill")
 
 
 def observed(application: WSGIApplication, settings: Settings) -> WSGIApplication:
-    """The application under --lint, --profile and --record, as far as they are given."""
+    """The application under --lint, --profile and --record, as far as they are given.
+
+    Raises MissingExtra, and OSError for a file that cannot be written to.
+    """
     if settings.lint:
         application = Lint(application, Findings())
+    if settings.profile:
+        application = Profile(application, settings.profile, settings.profile_over)
+    if settings.record:
+        application = Record(application, settings.record)
     return application
 
 
