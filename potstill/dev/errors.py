@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from potstill.dev.around import Around
 from potstill.dev.pages import STATUS, Pages
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ def is_safe(blocks: Iterable[bytes], environ: dict[str, Any]) -> bool:
     return type(blocks) in (list, tuple) or (isinstance(wrapper, type) and isinstance(blocks, wrapper))
 
 
-class Watched:
+class Watched(Around):
     """The blocks of an answer; what going through them raises is handed to `answer`, whose blocks follow."""
 
     def __init__(self, blocks: Iterable[bytes], answer: Any) -> None:
-        self._blocks = blocks
+        super().__init__(blocks)
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
@@ -64,8 +65,3 @@ class Watched:
             yield from self._blocks
         except Exception as error:
             yield from self._answer(error)
-
-    def close(self) -> None:
-        close = getattr(self._blocks, "close", None)
-        if close is not None:
-            close()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from potstill.dev.around import Around
 from potstill.dev.findings import Findings, Place, place_of
 
 NO_BODY = ("1", "204", "304")
@@ -54,11 +55,11 @@ class Promise:
             findings.add("length", text, self.place)
 
 
-class Blocks:
+class Blocks(Around):
     """Goes through the blocks as the server would."""
 
     def __init__(self, blocks: Any, promise: Promise, findings: Findings, slow_at: float) -> None:
-        self._blocks = blocks
+        super().__init__(blocks)
         self._promise = promise
         self._findings = findings
         self._slow_at = slow_at
@@ -76,9 +77,7 @@ class Blocks:
         self._complete = True
 
     def close(self) -> None:
-        close = getattr(self._blocks, "close", None)
-        if close is not None:
-            close()
+        super().close()
         if self._complete:
             self._promise.check_whole(self._findings)
         for each in self._beneath:

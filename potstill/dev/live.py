@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from potstill.dev.around import Around
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
@@ -105,21 +107,16 @@ class Page:
             yield self._element
 
 
-class Followed:
+class Followed(Around):
     """Whether an element follows may be known only when the blocks are being gone through."""
 
     def __init__(self, blocks: Iterable[bytes], page: Page) -> None:
-        self._blocks = blocks
+        super().__init__(blocks)
         self._page = page
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._blocks
         yield from self._page.element()
-
-    def close(self) -> None:
-        close = getattr(self._blocks, "close", None)
-        if close is not None:
-            close()
 
 
 def is_page(status: str, fields: Fields) -> bool:

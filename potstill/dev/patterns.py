@@ -12,8 +12,9 @@ from collections.abc import Container, Iterable, Iterator
 
 # What a project directory holds besides its project.
 NOT_OURS = frozenset({"node_modules", "__pycache__", "site-packages"})
-# A tree that is larger was most likely not meant; what lies beyond is not found by patterns.
-DIRECTORIES_MAX = 20_000
+# Each worker looks through the tree when it starts. What lies beyond is not found by patterns; when it is
+# imported, it is watched all the same.
+DIRECTORIES_MAX = 5_000
 
 _TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|.", re.DOTALL)
 _MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

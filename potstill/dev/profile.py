@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from potstill.dev.around import Around
 from potstill.dev.extras import MissingExtra
 
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ class Watch:
         return str(self._profiler.output_html())
 
 
-class Profiled:
+class Profiled(Around):
     """The blocks of an answer, whose making is watched as well."""
 
     def __init__(self, blocks: Iterable[bytes], watch: Watch, finish: Any) -> None:
-        self._blocks = blocks
+        super().__init__(blocks)
         self._watch = watch
         self._finish = finish
 
@@ -121,9 +122,7 @@ class Profiled:
 
     def close(self) -> None:
         try:
-            close = getattr(self._blocks, "close", None)
-            if close is not None:
-                close()
+            super().close()
         finally:
             self._finish()
 

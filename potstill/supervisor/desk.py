@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("potstill")
 
+# Between the two steps of a save.
+HALF_SAVED_S = 0.05
+# Nobody notices a save while there is no worker.
+PAUSE_MAX_S = 1.0
 # How many of the changed files are told; a checkout of another branch changes thousands.
 PATHS_TOLD = 20
 # What frameworks ask whether they are being developed with.
@@ -99,9 +103,10 @@ class Desk:
     def broken(self, text: str, error: BaseException | None) -> WSGIApplication:
         """The page in place of an application that cannot be loaded."""
         self.ledger.note_modules()
+        # Half a file may have been read, between the emptying and the filling of a save.
+        threading.Event().wait(HALF_SAVED_S)
         if self.ledger.changed():
-            # Half a file was read while it was being saved: the supervisor is about to end this process.
-            threading.Event().wait(SAVING_MAX_S)
+            threading.Event().wait(SAVING_MAX_S)  # the supervisor is about to end this process
         self.ledger.expect_new_files()
         set_up_logging(self._settings.log_level, of_many=True)
         name = self._settings.served

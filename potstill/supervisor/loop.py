@@ -36,7 +36,7 @@ from potstill.core.stats import Board, Stats
 from potstill.net.bind import Listener
 from potstill.settings import WORKERS_MAX, Settings
 from potstill.supervisor import desk, hooks, report, stopping, watching
-from potstill.supervisor.backoff import Backoff
+from potstill.supervisor.backoff import PAUSE_MAX_S, Backoff
 from potstill.supervisor.changes import carry_over, wanted_workers
 from potstill.supervisor.channel import Changed, Failed, Fault, Ready, StartError
 from potstill.supervisor.child import Assignment
@@ -88,7 +88,7 @@ class Supervisor:
         self._notifier = Notifier(os.environ, os.getpid())
         self._board = Board(WORKERS_MAX + 2)
         self._crew: list[Member] = []
-        self._backoff = Backoff()
+        self._backoff = Backoff(pause_max_s=desk.PAUSE_MAX_S if parts.settings.dev else PAUSE_MAX_S)
         self._mailbox = Mailbox()
         self._wanted, self._why_wanted = wanted_workers(parts.settings)
         self._settings_before: Settings | None = None  # while a reload is going on
@@ -190,7 +190,7 @@ class Supervisor:
             self._reload(now)
         elif number == signal.SIGUSR2:
             self._upgrade()
-        elif number in (signal.SIGTTIN, signal.SIGTTOU):
+        elif number in (signal.SIGTTIN, signal.SIGTTOU) and not self._settings.dev:
             step = 1 if number == signal.SIGTTIN else -1
             self._wanted = min(WORKERS_MAX, max(1, self._wanted + step))
             wanted = report.counted(self._wanted, "worker")

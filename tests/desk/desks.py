@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 from tests.process.running import Running, running
+from tests.support.server import ROOT
 
 APP = """
 from prices import PRICE
@@ -21,6 +25,7 @@ def app(environ, start_response):
 # From a save to the new answer. The promise is half a second beside the import; a test may run on a machine
 # that is busy with others.
 ANSWERED_S = 10.0
+COMMAND_S = 30
 
 
 @contextmanager
@@ -34,6 +39,19 @@ def desk(here: Path, *options: str, app: str = "shop:app", **environment: str) -
         assert server.urls
         yield server
         assert server.stop() == 0, server.log.tail()
+
+
+def potstill(here: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, run to its end in the directory."""
+    return subprocess.run(
+        [sys.executable, "-m", "potstill", *arguments],
+        cwd=here,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        check=False,
+    )
 
 
 def write(here: Path, name: str, text: str) -> None:

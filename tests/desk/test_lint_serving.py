@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.desk.desks import ask, write
+from tests.desk.desks import ask, potstill, write
 from tests.process.running import running
-from tests.support.server import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -58,16 +56,7 @@ def test_flask_is_found_right(tmp_path: Path) -> None:
 
 
 def check(here: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "potstill", "check", *arguments, "--no-bind"]
-    return subprocess.run(
-        command,
-        cwd=here,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return potstill(here, "check", *arguments, "--no-bind")
 
 
 def test_check_asks_for_each_path_once(tmp_path: Path) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.desk.desks import ask, write
+from tests.desk.desks import ask, potstill, write
 from tests.process.running import Running, running
-from tests.support.server import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -37,15 +35,7 @@ def serve(here: Path, *options: str) -> list[str]:
 
 
 def replayed(here: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "potstill", "replay", *arguments],
-        cwd=here,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return potstill(here, "replay", *arguments)
 
 
 def test_a_slow_request_is_profiled_and_a_quick_one_is_not(tmp_path: Path) -> None:
