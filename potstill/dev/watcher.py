@@ -4,7 +4,7 @@ Two ways to notice. `watchfiles` is told of changes by the kernel. Without it fi
 turn may use a thousandth of a second of this thread, and turns are as far apart as keeps that below one
 percent of a processor. The files that were changed last come first in every turn, since they are most likely
 to be changed next; the others share what is left of it. So with some hundreds of files each is looked at in
-every turn, and with 5,000 a file that nobody has touched for long may wait for two seconds, once.
+every turn, and with 5,000 a file that nobody has touched for long may wait for three seconds, once.
 
 A save is not always one change: an editor may empty a file before it fills it, remove it before it renames
 another one to its place, and save ten files in a row. So a change is reported when files have been left alone
@@ -24,8 +24,8 @@ from potstill.dev.ledger import Ledger, state_of
 
 logger = logging.getLogger("potstill")
 
-TURN_S = 0.15
-# One percent of TURN_S is what the thread may use; the rest of that is for waking up.
+TURN_S = 0.2
+# Half a percent of TURN_S; waking up, and the files that are looked at beyond it, take about as much again.
 TURN_CPU_S = 0.001
 FIRST_IN_TURN = 100
 # How many files are looked at between two looks at the clock.
@@ -36,7 +36,7 @@ MISSING_S = 0.2
 SAVING_MAX_S = 1.0
 # How often what watchfiles watches is compared with what it should watch.
 REVISE_EVERY_MS = 500
-STEP_MS, BURST_MS = 10, 100
+STEP_MS, BURST_MS = 25, 100
 
 
 class Watcher(threading.Thread):
