@@ -124,7 +124,7 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
     from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError
     from potstill.net.bind import BindError
     from potstill.supervisor.channel import Fault, StartError
-    from potstill.supervisor.desk import DeskError
+    from potstill.supervisor.haste import DeskError
     from potstill.supervisor.serve import serve_command
     from potstill.worker.identity import IdentityError
     from potstill.worker.warmup import WarmupError

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import msgspec
@@ -15,8 +15,10 @@ import msgspec
 from potstill.cli.site_tables import SITES
 from potstill.config import Configuration, ConfigurationError, configure
 from potstill.config.layers import renamed
-from potstill.dev.discovery import Found, discover
 from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option, Settings
+
+if TYPE_CHECKING:
+    from potstill.dev.discovery import Found
 
 FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
 
@@ -133,6 +135,8 @@ def discovered(configuration: Configuration) -> Found | None:
     """The application of this directory, when --dev has none to serve; None, too, when there is none."""
     if not configuration.settings.dev or serves_something(configuration):
         return None
+    from potstill.dev.discovery import discover
+
     return discover(os.environ, Path.cwd())
 
 

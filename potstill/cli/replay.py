@@ -9,7 +9,6 @@ from typing import BinaryIO
 import click
 
 from potstill.cli.options import FAILED, VERBS, WRONG_USAGE, fail
-from potstill.dev.replay import RecordingError, read_recording, replay
 
 
 @click.command(
@@ -27,6 +26,9 @@ def replay_verb(file: BinaryIO, url: str, only: str, times: int) -> None:
 
     Exit codes: 0 every request was answered, 1 one was not, 2 the file or an option is wrong.
     """
+    # What sends HTTP is not loaded for the other verbs.
+    from potstill.dev.replay import RecordingError, read_recording, replay
+
     try:
         chosen = re.compile(only)
         requests = read_recording(file)

@@ -67,7 +67,7 @@ class Watcher(threading.Thread):
             except ImportError:
                 if self._by == "watchfiles":
                     logger.warning("--reload-by watchfiles needs potstill[dev]; looking at the files instead")
-            except OSError as error:  # no more watches to be had, or a file system without them
+            except (OSError, RuntimeError) as error:  # no more watches to be had, or a system without them
                 logger.warning("cannot watch the files (%s); looking at them instead", error)
         yield from by_looking(self._ledger, self.over)
 

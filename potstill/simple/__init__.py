@@ -34,7 +34,8 @@ from potstill.net.bind import Listener, open_listeners
 from potstill.settings import Settings
 from potstill.simple.statics import with_static_files
 from potstill.supervisor.child import Assignment, work
-from potstill.supervisor.desk import DeskError, refuse_elsewhere
+from potstill.supervisor.desk import refuse_elsewhere
+from potstill.supervisor.haste import DeskError
 from potstill.supervisor.loop import Parts, Supervisor
 from potstill.supervisor.program import SERVE, Program
 from potstill.worker.console import set_up_logging, start_line, tell

@@ -15,7 +15,7 @@ import msgspec
 
 from potstill.config import keyword_layer, resolve
 from potstill.supervisor.channel import StartError
-from potstill.supervisor.desk import DeskError
+from potstill.supervisor.haste import DeskError
 from potstill.supervisor.program import Program
 from potstill.supervisor.serve import serve_command
 

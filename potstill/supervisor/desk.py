@@ -1,16 +1,12 @@
-"""What `--dev` adds to the reload: who asks for it, and what becomes of workers with old code.
+"""A worker at the desk (`--dev`): it watches the files that it has read, and tells its supervisor.
 
-The worker watches the files that it has read and reports a change; the supervisor then does what it does on
-SIGHUP, with two differences. Workers of old code take no new clients from that moment on, so whoever asks
-waits for the new one. And a worker always comes: one whose application cannot be loaded serves a page that
-says why, and goes on watching.
+A worker whose application cannot be loaded serves a page that says why, and goes on watching.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -27,10 +23,8 @@ from potstill.dev.wrapping import with_pages
 from potstill.net.bind import Listener
 from potstill.settings import Settings
 from potstill.supervisor.channel import Changed
-from potstill.supervisor.crew import Member, State
-from potstill.supervisor.reaping import send
+from potstill.supervisor.haste import DeskError
 from potstill.worker.console import set_up_logging
-from potstill.worker.mailbox import Order
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -41,16 +35,10 @@ logger = logging.getLogger("potstill")
 
 # Between the two steps of a save.
 HALF_SAVED_S = 0.05
-# Nobody notices a save while there is no worker.
-PAUSE_MAX_S = 1.0
 # How many of the changed files are told; a checkout of another branch changes thousands.
 PATHS_TOLD = 20
 # What frameworks ask whether they are being developed with.
 DEBUG_VARIABLES = ("FLASK_DEBUG",)
-
-
-class DeskError(Exception):
-    """--dev as it was asked for is refused; the text is for whoever asked."""
 
 
 def refuse_elsewhere(settings: Settings, listeners: Sequence[Listener]) -> None:
@@ -61,20 +49,6 @@ def refuse_elsewhere(settings: Settings, listeners: Sequence[Listener]) -> None:
             f"--dev is refused at {address}: its error pages show values and run code for whoever reaches "
             "them. Bind it to 127.0.0.1, or give --no-debugger for pages with the traceback alone"
         )
-
-
-def make_way(crew: Sequence[Member], kill_at: float) -> None:
-    """The code of these workers has changed: nobody who comes now is to be answered by it.
-
-    One that boots is told by SIGTERM, which ends it there and then; but one that has begun to serve and whose
-    word of it has not arrived yet, it lets finish what it has accepted.
-    """
-    for member in crew:
-        if member.state is State.BOOTING:
-            member.state, member.superseded, member.kill_at = State.ABORTED, True, kill_at
-            send(member.pid, signal.SIGTERM)
-        elif member.state is State.READY:
-            member.channel.order(Order.SHUT)
 
 
 class Desk:

@@ -35,7 +35,7 @@ from potstill.core.engine import slots_of
 from potstill.core.stats import Board, Stats
 from potstill.net.bind import Listener
 from potstill.settings import WORKERS_MAX, Settings
-from potstill.supervisor import desk, hooks, report, stopping, watching
+from potstill.supervisor import haste, hooks, report, stopping, watching
 from potstill.supervisor.backoff import PAUSE_MAX_S, Backoff
 from potstill.supervisor.changes import carry_over, wanted_workers
 from potstill.supervisor.channel import Changed, Failed, Fault, Ready, StartError
@@ -88,7 +88,7 @@ class Supervisor:
         self._notifier = Notifier(os.environ, os.getpid())
         self._board = Board(WORKERS_MAX + 2)
         self._crew: list[Member] = []
-        self._backoff = Backoff(pause_max_s=desk.PAUSE_MAX_S if parts.settings.dev else PAUSE_MAX_S)
+        self._backoff = Backoff(pause_max_s=haste.PAUSE_MAX_S if parts.settings.dev else PAUSE_MAX_S)
         self._mailbox = Mailbox()
         self._wanted, self._why_wanted = wanted_workers(parts.settings)
         self._settings_before: Settings | None = None  # while a reload is going on
@@ -391,7 +391,7 @@ class Supervisor:
             member.stale = RELOAD
         if settings.dev:
             self._failure = None
-            desk.make_way(self._crew, now + settings.graceful_timeout + stopping.SLACK_S)
+            haste.make_way(self._crew, now + settings.graceful_timeout + stopping.SLACK_S)
         logger.info("reload: replacing %d workers one by one%s", len(self._crew), f"; {why}" if why else "")
 
     def _abandon_reload(self, failure: Failed) -> None:

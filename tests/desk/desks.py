@@ -35,7 +35,8 @@ def desk(here: Path, *options: str, app: str = "shop:app", **environment: str) -
         write(here, "shop.py", APP)
         write(here, "prices.py", "PRICE = 0\n")
     command = ["-m", "potstill", "--dev", *([app] if app else []), "--bind", "127.0.0.1:0", *options]
-    with running(command, here, PYTHONDONTWRITEBYTECODE="1", **environment) as server:
+    environment.setdefault("PYTHONDONTWRITEBYTECODE", "")  # compiled files are part of what may go wrong
+    with running(command, here, **environment) as server:
         assert server.urls
         yield server
         assert server.stop() == 0, server.log.tail()

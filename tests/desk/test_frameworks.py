@@ -93,7 +93,7 @@ def test_flask_serves_what_it_names(shop: Path) -> None:
 def test_flask_with_debug_is_at_the_desk(shop: Path) -> None:
     """Its reload, and the pages of its errors."""
     command = ["-m", "flask", "--app", "shop", "--debug", "potstill", "--bind", "127.0.0.1:0"]
-    with running(command, shop, PYTHONDONTWRITEBYTECODE="1") as server:
+    with running(command, shop) as server:
         assert ask(server.address)[1] == b"one, debug True"
         assert b"ZeroDivisionError" in ask(server.address, "/error")[1]
         edited(shop, "shop.py")
@@ -144,7 +144,7 @@ def test_manage_py_from_elsewhere(cellar: Path, tmp_path: Path) -> None:
 
 
 def test_runserver_is_replaced(cellar: Path) -> None:
-    with running(["manage.py", "runserver", "0"], cellar, PYTHONDONTWRITEBYTECODE="1") as server:
+    with running(["manage.py", "runserver", "0"], cellar) as server:
         assert ask(server.address)[1] == b"one"
         assert ask(server.address, "/static/style.css") == (200, b"h1 {}")
         edited(cellar, "cellar/urls.py")

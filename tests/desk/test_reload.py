@@ -143,7 +143,7 @@ def test_a_long_request_does_not_keep_the_next_code_waiting(tmp_path: Path) -> N
         "    if environ['PATH_INFO'] == '/hang':\n        threading.Event().wait()\n"
         "    start_response('200 OK', [])\n    return [str(PRICE).encode()]\n",
     )
-    with desk(tmp_path, "--graceful-timeout", "1") as server:
+    with desk(tmp_path, "--graceful-timeout", "250ms") as server:
         for price in (1, 2, 3):
             with server.asked("/hang"):
                 write(tmp_path, "prices.py", f"PRICE = {price}\n")
@@ -188,3 +188,11 @@ def test_one_worker_it_is_and_stays(tmp_path: Path) -> None:
         server.signal(signal.SIGTTIN)
         server.signal(signal.SIGQUIT)
         server.log.wait_for("1 workers, 1 wanted")
+
+
+def test_a_file_for_production_does_at_the_desk_too(tmp_path: Path) -> None:
+    """Its warm-up requests would hide what is wrong with the code behind their own failure."""
+    write(tmp_path, "potstill.toml", 'warmup = ["/"]\n')
+    with desk(tmp_path) as server:
+        write(tmp_path, "prices.py", "PRICE = nothing\n")
+        wait_for_answer(server, b"NameError: name 'nothing' is not defined")

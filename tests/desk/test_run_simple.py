@@ -39,7 +39,7 @@ if __name__ == "__main__":
 
 def program(here: Path, arguments: str = "", *command: str, version: str = "one") -> Any:
     write(here, "serve_it.py", PROGRAM.replace("ARGUMENTS", arguments).replace("VERSION", version))
-    return running([*(command or ("serve_it.py",)), "a", "b"], here, PYTHONDONTWRITEBYTECODE="1")
+    return running([*(command or ("serve_it.py",)), "a", "b"], here)
 
 
 def words(server: Running) -> Any:

@@ -38,7 +38,7 @@ def shortly(tmp_path: Path) -> Iterator[Running]:
     here = tmp_path / "shortly"
     shutil.copytree(ROOT / "examples" / "shortly", here, ignore=shutil.ignore_patterns("__pycache__"))
     with redis_server(tmp_path) as port:
-        environment = {"REDIS_PORT": str(port), "PORT": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {"REDIS_PORT": str(port), "PORT": "0"}
         with running(["shortly.py"], here, **environment) as server:
             assert server.urls
             yield server

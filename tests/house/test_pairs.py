@@ -23,6 +23,7 @@ TESTED_AS = {
     "potstill/core/by_hand.pyx": "schedule",
     "potstill/moving_in/mapping.py": "writing",
     "potstill/settings/about.py": "settings",
+    "potstill/supervisor/haste.py": "supervisor_desk",
     "potstill/simple/__main__.py": "run_simple",
     "potstill/frameworks/flask.py": "frameworks",
     "potstill/frameworks/django/management/commands/potstill.py": "frameworks",

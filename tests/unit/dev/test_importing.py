@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from potstill.dev.ledger import Ledger
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     before = set(sys.modules)
     monkeypatch.setattr(sys, "path_hooks", sys.path_hooks[:])
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     monkeypatch.syspath_prepend(str(tmp_path))
     ledger = Ledger(str(tmp_path))
     note_imports(ledger)
@@ -45,7 +47,9 @@ def test_a_file_with_a_syntax_error_is_noted_too(ledger: Ledger, tmp_path: Path)
 def test_a_file_that_is_taken_from_its_cache_is_noted_too(ledger: Ledger, tmp_path: Path) -> None:
     path = tmp_path / "potstill_cached.py"
     path.write_text("value = 1")
+    os.utime(path, (1000, 1000))
     importlib.import_module("potstill_cached")
+    assert list((tmp_path / "__pycache__").iterdir())
     del sys.modules["potstill_cached"]
     ledger.files.clear()
     importlib.import_module("potstill_cached")
@@ -62,3 +66,12 @@ def test_modules_work_as_ever(ledger: Ledger, tmp_path: Path) -> None:
     assert package.part.value == 7
     assert importlib.import_module("importlib.resources").files(package).joinpath("data.txt").read_text()
     assert importlib.import_module("inspect").getsource(package.part) == "value = 7\n"
+
+
+def test_two_saves_within_a_second_are_not_taken_for_each_other(ledger: Ledger, tmp_path: Path) -> None:
+    """Same length, same second: a compiled file of the first would pass for the second."""
+    path = tmp_path / "potstill_twice.py"
+    for value in (1, 2, 3):
+        path.write_text(f"value = {value}")
+        assert importlib.import_module("potstill_twice").value == value
+        del sys.modules["potstill_twice"]

@@ -14,7 +14,8 @@ from potstill.net.bind import Listener
 from potstill.settings import Settings
 from potstill.supervisor.channel import Changed, open_channel
 from potstill.supervisor.crew import Plan, State, plan
-from potstill.supervisor.desk import DeskError, make_way, refuse_elsewhere
+from potstill.supervisor.desk import refuse_elsewhere
+from potstill.supervisor.haste import DeskError, make_way
 from potstill.worker.mailbox import Order
 from tests.unit.supervisor.crews import Crew
 
