@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("potstill")
 
 BODY_BYTES_MAX = 8 << 20
+# Who forgets that it records should find a full disk in no case.
+FILE_BYTES_MAX = 4 << 30
 OWNER_ALONE = 0o600
 # These two are fields of the request that environ has under names of their own.
 PLAIN = ("CONTENT_TYPE", "CONTENT_LENGTH")
@@ -46,12 +48,16 @@ class Record:
     def __init__(self, application: WSGIApplication, path: str) -> None:
         self._application = application
         self._path = os.path.abspath(path)
+        self._full = False
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ALONE)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         try:
-            whole = memoryview(msgspec.json.encode(recorded(environ)) + b"\n")
-            os.write(self._file, whole)
+            if os.fstat(self._file).st_size < FILE_BYTES_MAX:
+                os.write(self._file, msgspec.json.encode(recorded(environ)) + b"\n")
+            elif not self._full:
+                self._full = True
+                logger.warning("%s is full: nothing more is recorded in it", self._path)
         except OSError as error:
             logger.error("cannot record %s: %s", environ.get("REQUEST_URI"), error)
         return self._application(environ, start_response)

@@ -77,3 +77,16 @@ def test_a_body_that_is_still_coming_is_not_read(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_to(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         Record(app, str(tmp_path / "no" / "requests"))
+
+
+def test_there_is_an_end_to_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line in the log, and the requests are served as before."""
+    monkeypatch.setattr(record, "FILE_BYTES_MAX", 1)
+    recording = Record(app, str(tmp_path / "requests"))
+    for _ in range(3):
+        stream = Body.from_bytes(b"hello")
+        assert recording({**environ(), "wsgi.input": stream}, lambda *given: None) == [b"hello"]
+    assert len(lines(tmp_path / "requests")) == 1
+    assert len(caplog.messages) == 1
