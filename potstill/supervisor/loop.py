@@ -392,7 +392,9 @@ class Supervisor:
         if settings.dev:
             self._failure = None
             haste.make_way(self._crew, now + settings.graceful_timeout + stopping.SLACK_S)
-        logger.info("reload: replacing %d workers one by one%s", len(self._crew), f"; {why}" if why else "")
+        else:
+            number = len(self._crew)
+            logger.info("reload: replacing %d workers one by one%s", number, f"; {why}" if why else "")
 
     def _abandon_reload(self, failure: Failed) -> None:
         """The new code does not work: those that are left of the old crew stay."""

@@ -81,16 +81,13 @@ def test_the_console_runs_what_is_typed_behind_its_pin(here: Path) -> None:
         assert b">42<" not in ask(server.address, typed, f"Cookie: {cookie}", "X-Forwarded-For: ::1")[1]
 
 
-@pytest.mark.parametrize(
-    "field",
-    ["X-Forwarded-For: 127.0.0.1", "Forwarded: for=127.0.0.1", "X-Real-IP: 127.0.0.1", "Via: 1.1 nginx"],
-)
-def test_who_comes_through_a_proxy_sees_nothing(here: Path, field: str) -> None:
+def test_who_comes_through_a_proxy_sees_nothing(here: Path) -> None:
     with desk(here) as server:
-        for accept in (BROWSER, "Accept: application/json", "Accept: */*"):
-            status, body = ask(server.address, "/", accept, field)
-            assert (status, b"price" in body, b"__debugger__" in body) == (500, False, False)
-        assert b"pinauth" not in ask(server.address, RESOURCE, field)[1]
+        for field in ("X-Forwarded-For: ::1", "Forwarded: for=127.0.0.1", "X-Real-IP: ::1", "Via: 1.1 nginx"):
+            for accept in (BROWSER, "Accept: application/json", "Accept: */*"):
+                status, body = ask(server.address, "/", accept, field)
+                assert (status, b"price" in body, b"__debugger__" in body) == (500, False, False)
+            assert b"pinauth" not in ask(server.address, RESOURCE, field)[1]
 
 
 def test_a_name_that_was_pointed_here_sees_nothing(here: Path) -> None:
