@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 QUESTION = "__debugger__"
+# Each keeps all that its variables hold; consoles of older pages are closed.
+FRAMES_MAX = 500
+# By the first, Flask hands over what makes `request` work in a console; the second is where we find it again.
+PRESERVE, CONTEXTS = "werkzeug.debug.preserve_context", "potstill.debug.contexts"
 LOCAL_NAMES = [".localhost", "127.0.0.1", "[::1]"]
 
 
@@ -47,6 +51,8 @@ class Debugger:
         if asked and asked.get(QUESTION) == ["yes"] and at_desk(environ):
             answer: Iterable[bytes] = self._werkzeug(environ, start_response)
             return answer
+        contexts: list[Any] = []
+        environ[PRESERVE], environ[CONTEXTS] = contexts.append, contexts
         return self._application(environ, start_response)
 
     def page(self, error: Exception, environ: Mapping[str, Any]) -> str:
@@ -56,7 +62,10 @@ class Debugger:
         trace = DebugTraceback(error, skip=frames_of_ours(error), hide=True)
         for frame in trace.all_frames:
             self._werkzeug.frames[id(frame)] = frame
-            self._werkzeug.frame_contexts[id(frame)] = []
+            self._werkzeug.frame_contexts[id(frame)] = environ.get(CONTEXTS, [])
+        for oldest in list(self._werkzeug.frames)[:-FRAMES_MAX]:
+            self._werkzeug.frames.pop(oldest, None)
+            self._werkzeug.frame_contexts.pop(oldest, None)
         page: str = trace.render_debugger_html(
             evalex=True,
             secret=self._werkzeug.secret,

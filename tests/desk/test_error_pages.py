@@ -101,6 +101,26 @@ def test_a_name_that_was_pointed_here_sees_nothing(here: Path) -> None:
         assert b"price" not in answer
 
 
+def test_a_console_knows_flasks_request(here: Path) -> None:
+    """What a view can ask, its console can ask too."""
+    write(
+        here,
+        "shop.py",
+        "from flask import Flask, request\napp = Flask(__name__)\n"
+        "@app.route('/cart')\ndef cart():\n    return 7 / 0\n",
+    )
+    with desk(here) as server:
+        pin = server.log.wait_for(r"debugger PIN: [\d-]+$").rpartition(" ")[2]
+        page = ask(server.address, "/cart", BROWSER)[1].decode()
+        secret, frame = re.findall(r'SECRET = "(\w+)"', page)[0], re.findall(r'id="frame-(\d+)"', page)[-1]
+        client = server.client()
+        client.request("GET", f"/?__debugger__=yes&cmd=pinauth&pin={pin}&s={secret}")
+        cookie = client.getresponse().headers["Set-Cookie"].partition(";")[0]
+        client.close()
+        typed = f"/?__debugger__=yes&cmd=request.path&frm={frame}&s={secret}"
+        assert b"/cart" in ask(server.address, typed, f"Cookie: {cookie}")[1]
+
+
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", ":0", "unix:shop.sock"])
 def test_elsewhere_it_is_refused_with_the_reason(here: Path, bind: str) -> None:
     with running(["-m", "potstill", "--dev", "shop:app", "--bind", bind], here) as server:

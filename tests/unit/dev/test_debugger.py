@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from potstill.dev import debugger
 from potstill.dev.debugger import Debugger
 from potstill.dev.pages import HTML, Pages
 from potstill.dev.wrapping import with_pages
@@ -115,3 +116,16 @@ def test_the_frames_of_the_server_are_not_shown(wrapped: Any) -> None:
     page = ask(wrapped)[1]
     assert 'in <code class="function">price</code>' in page
     assert "potstill/dev" not in page
+
+
+def test_frames_are_not_kept_for_ever(wrapped: Any, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console of the newest page works, whatever came before."""
+    monkeypatch.setattr(debugger, "FRAMES_MAX", 6)
+    for _ in range(10):
+        page = ask(wrapped)[1]
+    assert pages.debugger is not None
+    entry = question(s=console_of(page)["s"], cmd="pinauth", pin=pages.debugger.pin)
+    cookie = ask(wrapped, QUERY_STRING=entry)[2]["Set-Cookie"].partition(";")[0]
+    asked = question(**console_of(page), cmd="len(item)")
+    assert ">0<" in ask(wrapped, QUERY_STRING=asked, HTTP_COOKIE=cookie)[1]
+    assert len(pages.debugger._werkzeug.frames) == 6
