@@ -115,11 +115,8 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
     """
     values: dict[str, Any] = {}
     origins = {option.field: DEFAULT for option in OPTIONS}
-    layers = list(layers)
-    if means_dev(layers):
-        values, origins = dict(MEANT_BY_DEV), origins | dict.fromkeys(MEANT_BY_DEV, BY_FIELD["dev"].flag)
     problems = list(problems_before)
-    for given in (given for layer in layers for given in layer):
+    for given in (given for layer in with_dev(list(layers)) for given in layer):
         try:
             values[given.field] = read(given)
             origins[given.field] = given.origin
@@ -133,13 +130,22 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
     return Configuration(settings, origins)
 
 
-def means_dev(layers: Sequence[Layer]) -> bool:
-    """Whether --dev is on, by the strongest layer that says; a wrong value is told later."""
-    said = [given.value for layer in layers for given in layer if given.field == "dev"]
-    try:
-        return bool(said) and bool(BY_FIELD["dev"].about.kind.read(said[-1]))
-    except ValueError:
-        return False
+def with_dev(layers: list[Layer]) -> list[Layer]:
+    """The layers, with what --dev means just below the one that says it.
+
+    So `potstill --dev` does in a directory whose file is for production, and what is said beside --dev wins.
+    """
+    dev = BY_FIELD["dev"]
+    for place in range(len(layers) - 1, -1, -1):
+        said = [given.value for given in layers[place] if given.field == dev.field]
+        if said:
+            try:
+                on = dev.about.kind.read(said[-1])
+            except ValueError:  # that is told by whoever reads it
+                on = False
+            meant = [Given(field, value, dev.flag, dev.flag) for field, value in MEANT_BY_DEV.items()]
+            return [*layers[:place], meant, *layers[place:]] if on else layers
+    return layers
 
 
 def read(given: Given) -> Any:

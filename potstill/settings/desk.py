@@ -9,9 +9,20 @@ from potstill.settings.kinds import Choice, Directory, Duration, Several, Switch
 from potstill.settings.sites import SiteSettings
 
 GLOBS = Several(r"[^\x00-\x1f\x7f,]+", "a pattern of file names such as **/*.yaml", "GLOB", r"\s*,\s*")
-# What --dev means for options that were not given. Without kept connections no request can reach a worker
-# that was told to go, so nobody is answered by code that has been changed. Old code is not waited for long.
-MEANT_BY_DEV: dict[str, Any] = {"workers": 1, "keepalive": 0.0, "graceful_timeout": 5.0}
+# What --dev means for other options, whatever a weaker place says that was written for production. Without
+# kept connections no request can reach a worker that was told to go, so nobody is answered by code that has
+# been changed. Old code is not waited for long, and the first request is the developer's own.
+MEANT_BY_DEV: dict[str, Any] = {
+    "bind": ("127.0.0.1:8000",),
+    "workers": 1,
+    "preload": False,
+    "keepalive": 0.0,
+    "graceful_timeout": 5.0,
+    "drain_delay": 0.0,
+    "warmup": (),
+    "user": "",
+    "group": "",
+}
 
 
 class DeskSettings(SiteSettings, frozen=True, kw_only=True):

@@ -113,7 +113,7 @@ def begin(assignment: Assignment, application: WSGIApplication) -> Worker:
     settings, number = assignment.settings, assignment.number
     set_up_logging(settings.log_level, of_many=True)
     options = engine_options(settings)
-    paths = () if settings.dev else settings.warmup  # at the desk the first request is somebody's own
+    paths = settings.warmup if assignment.failure is None else ()
     try:
         for line in warm_up(application, paths, assignment.listeners[0].socket, options):
             logger.info("worker %d: %s", number, line)

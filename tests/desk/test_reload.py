@@ -192,7 +192,7 @@ def test_one_worker_it_is_and_stays(tmp_path: Path) -> None:
 
 def test_a_file_for_production_does_at_the_desk_too(tmp_path: Path) -> None:
     """Its warm-up requests would hide what is wrong with the code behind their own failure."""
-    write(tmp_path, "potstill.toml", 'warmup = ["/"]\n')
+    write(tmp_path, "potstill.toml", 'warmup = ["/"]\nworkers = 4\npreload = true\nkeepalive = 60\n')
     with desk(tmp_path) as server:
         write(tmp_path, "prices.py", "PRICE = nothing\n")
         wait_for_answer(server, b"NameError: name 'nothing' is not defined")

@@ -24,6 +24,16 @@ def test_dev_is_one_worker_without_kept_connections() -> None:
 def test_what_was_said_wins_over_what_dev_means() -> None:
     assert settled(dev="yes", keepalive="5")["keepalive"] == (5.0, "command line")
     assert settled({"POTSTILL_DEV": "1"}, dev="no")["workers"] == (0, "default")
+    assert settled({"POTSTILL_DEV": "1", "POTSTILL_KEEPALIVE": "5"})["keepalive"][0] == 5.0
+
+
+def test_what_a_weaker_place_says_is_for_production() -> None:
+    """The file with the workers, and the PORT of a platform: --dev on the command line is stronger."""
+    production = {"POTSTILL_WORKERS": "4", "POTSTILL_PRELOAD": "yes", "POTSTILL_WARMUP": "/", "PORT": "80"}
+    assert settled(production, dev="yes") == {
+        field: (value, "--dev") for field, value in MEANT_BY_DEV.items()
+    }
+    assert settled(production, dev="yes", bind="127.0.0.1:9000")["bind"][0] == ("127.0.0.1:9000",)
 
 
 @pytest.mark.parametrize(
