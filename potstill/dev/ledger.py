@@ -24,7 +24,7 @@ from potstill.dev.patterns import Patterns, directories_below
 # Time of the last change, size, inode: a rename that puts another file in place changes the last at least.
 State = tuple[int, int, int] | None  # None: it is not there
 
-TEMPLATES_AND_ENVIRONMENT = ("**/templates/**", ".env", ".flaskenv")
+ALWAYS = ("**/templates/**", ".env", ".flaskenv", "potstill.toml")
 PYTHON = "**/*.py"
 
 
@@ -42,7 +42,7 @@ class Ledger:
     def __init__(self, directory: str, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> None:
         self.directory = os.path.abspath(directory)
         self._exclude = Patterns(exclude, self.directory)
-        self._patterns = (*TEMPLATES_AND_ENVIRONMENT, *include)
+        self._patterns = (*ALWAYS, *include)
         self._include = Patterns(self._patterns, self.directory)
         self._inherited = frozenset(sys.modules)
         self._modules_seen = 0

@@ -196,3 +196,16 @@ def test_a_file_for_production_does_at_the_desk_too(tmp_path: Path) -> None:
     with desk(tmp_path) as server:
         write(tmp_path, "prices.py", "PRICE = nothing\n")
         wait_for_answer(server, b"NameError: name 'nothing' is not defined")
+
+
+def test_settings_are_read_again_and_wrong_ones_refused(tmp_path: Path) -> None:
+    """The worker that serves stays when the file cannot be used."""
+    write(tmp_path, "potstill.toml", "threads = 2\n")
+    with desk(tmp_path) as server:
+        write(tmp_path, "potstill.toml", "threads = 'many'\n")
+        server.log.wait_for("reload refused: potstill.toml:1:11: threads: ")
+        assert ask(server.address) == (200, b"0")
+        write(tmp_path, "potstill.toml", "threads = 4\nserver-header = 'new'\n")
+        server.log.wait_for("reload is done")
+        write(tmp_path, "prices.py", "PRICE = 7\n")
+        wait_for_answer(server, b"7")
