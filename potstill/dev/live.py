@@ -27,6 +27,8 @@ PATH = "/.potstill/live-reload"
 WAIT_S = 8.0
 # Between the change and the moment at which this worker takes no new clients.
 PAUSE_S = 0.1
+# What a browser says it wants a page for; a script that fetches a part of one says something else.
+NAVIGATIONS = ("document", "iframe", "frame")
 TO_WAIT, TO_RELOAD = b"wait", b"reload"
 
 SCRIPT = """\
@@ -59,6 +61,8 @@ class LiveReload:
             return self._answer(environ, start_response)
         if path == f"{PATH}.js":
             return plain(start_response, self._script.encode(), "text/javascript")
+        if environ.get("HTTP_SEC_FETCH_DEST", "document") not in NAVIGATIONS:
+            return self._application(environ, start_response)
         page = Page(start_response, self._element)
         blocks = self._application(environ, page.start_response)
         return page.followed(blocks)

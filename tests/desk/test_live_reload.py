@@ -20,9 +20,17 @@ def app(environ, start_response):
     return [page.encode()]
 """
 
+# What the debugger's own page does when a PIN and an expression are typed into its last console.
+CONSOLE = """(async () => {
+  const ask = (parts) => fetch("?__debugger__=yes&s=" + SECRET + parts).then((answer) => answer.text());
+  const frame = [...document.querySelectorAll(".frame")].pop().id.split("-")[1];
+  await ask("&cmd=pinauth&pin=%s");
+  return ask("&cmd=" + encodeURIComponent("price + 1") + "&frm=" + frame);
+})()"""
+
 
 def test_a_page_follows_the_code_the_template_and_the_errors(tmp_path: Path) -> None:
-    """Without a hand on the browser: a view, a template, a syntax error, and its end."""
+    """Without a hand on the browser: a view, a template, an error with its console, a syntax error."""
     (tmp_path / "templates").mkdir()
     write(tmp_path, "templates/page.html", "<h1>Cellar</h1>")
     write(tmp_path, "shop.py", PAGE.format(words="one"))
@@ -33,6 +41,10 @@ def test_a_page_follows_the_code_the_template_and_the_errors(tmp_path: Path) -> 
         tab.wait_for_text("two")
         write(tmp_path, "templates/page.html", "<h1>Attic</h1>")
         tab.wait_for_text("Attic")
+        write(tmp_path, "shop.py", "def app(environ, start_response):\n    price = 41\n    return [1 / 0]\n")
+        tab.wait_for_text("ZeroDivisionError")
+        pin = server.log.wait_for(r"debugger PIN: [\d-]+$").rpartition(" ")[2]
+        assert ">42<" in tab.answer(CONSOLE % pin)
         write(tmp_path, "shop.py", "app = (\n")
         tab.wait_for_text("SyntaxError")
         write(tmp_path, "shop.py", PAGE.format(words="three"))

@@ -64,6 +64,11 @@ class Tab:
         found = self.call("Runtime.evaluate", expression="document.body.innerText")
         return str(found["result"].get("value", ""))
 
+    def answer(self, expression: str) -> str:
+        """What a promise in the page has come to."""
+        found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True)
+        return str(found["result"].get("value", found))
+
     def wait_for_text(self, words: str) -> str:
         """Until a page with these words has been loaded, now or later; its whole text."""
         until = monotonic() + STEP_S

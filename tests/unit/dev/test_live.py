@@ -58,6 +58,14 @@ def test_other_answers_are_left_as_they_are(status: str, fields: list[tuple[str,
     assert (told, found, body) == (status, dict(fields), PAGE)
 
 
+@pytest.mark.parametrize(
+    ("wanted_for", "scripts"), [("document", 1), ("iframe", 1), ("empty", 0), ("script", 0)]
+)
+def test_parts_of_pages_that_a_script_fetches_are_left_alone(wanted_for: str, scripts: int) -> None:
+    """Otherwise a page would ask once more for each part that it has loaded."""
+    assert ask(live_of(HTML), HTTP_SEC_FETCH_DEST=wanted_for)[2].count(b"<script") == scripts
+
+
 def test_a_generator_may_say_late_that_it_is_a_page() -> None:
     closed = []
 
