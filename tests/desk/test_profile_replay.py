@@ -22,7 +22,7 @@ def wait_for_nothing(until):
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
-        wait_for_nothing(time.perf_counter() + 0.1)
+        wait_for_nothing(time.perf_counter() + 0.6)
     body = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [environ["REQUEST_METHOD"].encode(), b" ", body]
@@ -40,10 +40,10 @@ def replayed(here: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_slow_request_is_profiled_and_a_quick_one_is_not(tmp_path: Path) -> None:
     (tmp_path / "profiles").mkdir()
-    with running(serve(tmp_path, "--profile", "profiles", "--profile-over", "50ms"), tmp_path) as server:
+    with running(serve(tmp_path, "--profile", "profiles", "--profile-over", "500ms"), tmp_path) as server:
         assert ask(server.address, "/quick") == (200, b"GET ")
         assert ask(server.address, "/slow") == (200, b"GET ")
-        line = server.log.wait_for(r"GET /slow took 0\.\d+ s; its profile is in ")
+        line = server.log.wait_for(r"GET /slow took \d\.\d+ s; its profile is in ")
         page = Path(line.rpartition(" ")[2])
         assert "wait_for_nothing" in page.read_text(encoding="utf-8")
         assert len(list((tmp_path / "profiles").iterdir())) == 1

@@ -57,7 +57,7 @@ def test_a_slow_request_leaves_a_page(tmp_path: Path, path: str) -> None:
 
 
 def test_a_quick_one_leaves_nothing(tmp_path: Path) -> None:
-    ask(Profile(app, str(tmp_path), 0.04), "/quick")
+    ask(Profile(app, str(tmp_path), 10.0), "/slow")
     assert written(tmp_path) == []
 
 
@@ -68,11 +68,11 @@ def test_one_that_raises_leaves_its_page_too(tmp_path: Path) -> None:
 
 
 def test_a_client_that_reads_slowly_is_not_the_applications_time(tmp_path: Path) -> None:
-    profile = Profile(app, str(tmp_path), 0.04)
+    profile = Profile(app, str(tmp_path), 0.4)
     blocks: Any = profile(environ(PATH_INFO="/quick"), lambda *given: lambda block: None)
     going = iter(blocks)
     next(going)
-    count_casks(0.05)
+    count_casks(0.5)
     assert list(going) == []
     blocks.close()
     assert written(tmp_path) == []
