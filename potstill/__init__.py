@@ -1,6 +1,6 @@
 """Potstill: a production WSGI server.
 
-    from potstill import serve, make_server, WSGIServer
+    from potstill import serve, make_server, run_simple, WSGIServer
 
 Importing the package loads nothing but these lines; what stands behind a name comes with its first use.
 """
@@ -17,6 +17,7 @@ __all__ = [
     "WSGIServer",
     "__version__",
     "make_server",
+    "run_simple",
     "serve",
 ]
 
@@ -24,6 +25,7 @@ TYPE_CHECKING = False  # what type checkers take for true, without the cost of i
 if TYPE_CHECKING:
     from potstill.core.interrupts import ClientDisconnected, RequestTimeout
     from potstill.library import WSGIServer, make_server, serve
+    from potstill.simple import run_simple
 else:
 
     def __getattr__(name):
@@ -31,6 +33,10 @@ else:
             from potstill.core import interrupts
 
             return getattr(interrupts, name)
+        if name == "run_simple":
+            from potstill import simple
+
+            return simple.run_simple
         if name in __all__:
             from potstill import library
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 DEFAULTS = Settings()
 # Options that a loop has to look after, or that are the program's own business.
 COMMANDS = ("admin", "admin_token", "statsd", "statsd_prefix", "log_config")
+NEEDS_DEV = ("dev", "reload_include", "reload_exclude", "reload_by", "debugger", "live_reload")
 SAID_ELSEWHERE = {
     "app": "set_app()",
     "bind": "server_address",
@@ -239,7 +240,11 @@ def secured(configuration: Configuration, context: ssl.SSLContext | None) -> Set
 def refuse_what_needs_the_command(settings: Iterable[str]) -> None:
     """ValueError for options about processes: this one is the program's, and it has no supervisor."""
     for name in settings:
-        if name in COMMANDS or name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS):
+        if (
+            name in COMMANDS
+            or name in NEEDS_DEV
+            or (name in BY_FIELD and BY_FIELD[name].about.group in (WORKERS, PROCESS, HOOKS))
+        ):
             raise ValueError(
                 f"{name}: only the command `potstill` can do that; here the process is the program's"
             )

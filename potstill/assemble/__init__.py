@@ -92,7 +92,8 @@ def engine_options(settings: Settings) -> Options:
         body_memory_bytes=settings.body_memory,
         response_memory_bytes=settings.response_memory,
         spool_dir=settings.spool_dir,
-        multiprocess=settings.workers != 0,
+        # At the desk two of them serve at a time only while one takes the other's place.
+        multiprocess=settings.workers != 0 and not settings.dev,
         request_buffering=settings.request_buffering,
         response_spool_bytes=settings.response_spool,
         request_timeout_s=settings.request_timeout,
@@ -137,7 +138,8 @@ def application_of(
 
     `given` is the application itself, for a program that has it, in place of the name in `settings.app`.
     `rates` has the counts of rate limits that workers share.
-    Raises SitesError for routes and rules that are wrong, ApplicationNameError and ApplicationLoadError.
+    Raises SitesError for routes, rules and options that are wrong, ApplicationNameError and
+    ApplicationLoadError.
     """
     if settings.sites or settings.has_routes or settings.has_rules:
         from potstill.assemble.sites import assemble
@@ -145,6 +147,16 @@ def application_of(
         application = assemble(settings, given, rates)
     else:
         application = load(settings.app) if given is None else given
+    if settings.lint or settings.profile or settings.record:
+        from potstill.dev.extras import MissingExtra
+        from potstill.dev.wrapping import observed
+
+        try:
+            application = observed(application, settings)
+        except MissingExtra as error:
+            raise SitesError([str(error)]) from None
+        except OSError as error:
+            raise SitesError([f"--record {settings.record}: {error.strerror}"]) from None
     if settings.hsts:
         from potstill.middleware.https import StrictTransportSecurity
 

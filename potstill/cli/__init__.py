@@ -6,6 +6,7 @@
     potstill import-config uwsgi.ini       the configuration of another server, as ours
     potstill explain-proxy …               what would be believed of a proxy's headers
     potstill top 4711                      what a running server is doing; `metrics` for Prometheus
+    potstill replay FILE                   send recorded requests again
     potstill cgi app:app                   run an application once, as a web server's CGI program
 
 `serve` is here, each other verb in a file of its own, and what they share is in `options`. Options are made
@@ -38,6 +39,7 @@ from potstill.cli.options import (
     WRONG_USAGE,
     SettingsCommand,
     configured,
+    discovered,
     fail,
     parameters,
     problems_of,
@@ -45,6 +47,7 @@ from potstill.cli.options import (
     settings_again,
     settings_of,
 )
+from potstill.cli.replay import replay_verb
 from potstill.cli.top import metrics, top
 from potstill.settings import Settings
 
@@ -55,6 +58,7 @@ potstill: which application? Name the module and what is in it:
     potstill shop.web:site.wsgi           an attribute, in a package
     potstill "shop:create_app()"          what a function returns
     potstill shop                         'application' or 'app' of shop.py
+    potstill --dev                        what app.py, wsgi.py or manage.py has
 
 `potstill --help` lists the options."""
 
@@ -103,13 +107,16 @@ def serve(config_file: str | None, print_config: bool, **given: Any) -> None:
     configuration = configured(config_file, given)
     if print_config:
         print_configuration(configuration)
+        return
+    found = discovered(configuration)
+    if found is not None:
+        click.echo(f"potstill: took {found.app}, found by {found.by}", err=True)
     elif not serves_something(configuration):
         fail(WRONG_USAGE, NO_APPLICATION)
-    else:
-        run(settings_of(configuration), lambda: settings_again(config_file, given))
+    run(settings_of(configuration), lambda: settings_again(config_file, given))
 
 
-for verb in (check, config, import_config, explain_proxy, top, metrics, cgi):
+for verb in (check, config, import_config, explain_proxy, top, metrics, replay_verb, cgi):
     verbs.add_command(verb)
 
 
@@ -120,6 +127,7 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
     from potstill.net.bind import BindError
     from potstill.net.certificates import CertificateError
     from potstill.supervisor.channel import Fault
+    from potstill.supervisor.haste import DeskError
     from potstill.supervisor.parts import StartError
     from potstill.supervisor.serve import serve_command
     from potstill.worker.console import LogConfigError
@@ -130,6 +138,8 @@ def run(settings: Settings, reconfigure: Callable[[], Settings]) -> None:
         code = serve_command(settings, reconfigure)
     except (BindError, CertificateError, IdentityError, LogConfigError) as error:
         fail(FAILED, f"potstill: {error}")
+    except DeskError as error:
+        fail(WRONG_USAGE, f"potstill: {error}")
     except (ApplicationNameError, SitesError) as error:
         fail(WRONG_USAGE, "\n".join(f"potstill: {problem}" for problem in problems_of(error)))
     except ApplicationLoadError as error:

@@ -6,9 +6,11 @@ is the one with which `serve` would have ended.
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -30,6 +32,9 @@ from potstill.config.layers import DEFAULT
 from potstill.settings import OPTIONS, Settings
 from potstill.settings.about import HOOKS
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 # The words of the steps stand below each other.
 STEP_COLUMN = 13
 DAY_S = 24 * 3600
@@ -42,13 +47,21 @@ DAY_S = 24 * 3600
     short_help=VERBS["check"],
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+@click.option(
+    "--app",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Ask the application for this path, once, as --lint does; may be repeated.",
+)
 @click.option("--no-bind", is_flag=True, help="Leave the addresses alone, as when a server runs on them.")
-def check(config_file: str | None, no_bind: bool, **given: Any) -> None:
+def check(config_file: str | None, no_bind: bool, paths: tuple[str, ...], **given: Any) -> None:
     """Read all settings, listen on the addresses for a moment, load the application APP and all hooks; say
-    what was checked. Takes the options of `potstill serve`.
+    what was checked. Takes the options of `potstill serve`. With --app PATH, also call it, and hold it
+    against PEP 3333.
 
     Exit codes are those of `potstill serve`: 0 all is right, 1 an address cannot be listened on, 2 a setting
-    or the name of the application is wrong, 3 the application raised while it was loaded.
+    or the name of the application is wrong, 3 the application raised or violates PEP 3333.
     """
     configuration = configured(config_file, given)
     settings = configuration.settings
@@ -57,7 +70,7 @@ def check(config_file: str | None, no_bind: bool, **given: Any) -> None:
         check_tls(configuration),
         check_addresses(settings, skip=no_bind),
         check_identity(settings),
-        check_application(configuration),
+        check_application(configuration, paths),
         check_hooks(settings),
     ]
     code = next((code for code in codes if code), 0)
@@ -117,8 +130,8 @@ def check_addresses(settings: Settings, *, skip: bool) -> int:
     return code
 
 
-def check_application(configuration: Configuration) -> int:
-    """Load the application, with all its routes and sites, as a worker would."""
+def check_application(configuration: Configuration, paths: Sequence[str]) -> int:
+    """Load the application, with all its routes and sites, as a worker would, and ask for the paths."""
     from potstill.assemble import ApplicationLoadError, ApplicationNameError, SitesError, application_of
 
     settings = configuration.settings
@@ -140,7 +153,33 @@ def check_application(configuration: Configuration) -> int:
     kind, seconds = type(application), time.monotonic() - before
     name = settings.app or "what the routes lead to"
     told("application", f"{name} is a {kind.__qualname__}, loaded in {seconds:.1f} s")
-    return 0
+    return check_paths(application, settings, paths) if paths else 0
+
+
+def check_paths(application: WSGIApplication, settings: Settings, paths: Sequence[str]) -> int:
+    """Ask for each path; what is found is an error, and so is what the application raises."""
+    from potstill.assemble import engine_options, failed
+    from potstill.dev.findings import Findings
+    from potstill.dev.lint import Lint
+    from potstill.worker.warmup import answer, environ_for
+
+    findings, raised = Findings(log=False), False
+    linted, options = Lint(application, findings), engine_options(settings)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for path in paths:
+            before = len(findings.all)
+            try:
+                status, size = answer(linted, environ_for(path, listener, options))
+            except KeyboardInterrupt:
+                sys.exit(INTERRUPTED)
+            except BaseException as error:
+                raised = True
+                told("lint", f"{path}: the application raised\n{failed(error)}", wrong=True)
+                continue
+            for finding in findings.all[before:]:
+                told("lint", f"{path}: {finding}", wrong=True)
+            told("lint", f"{path}: {status or 'no status'}, {size} bytes")
+    return APPLICATION_RAISED if raised or findings.all else 0
 
 
 def check_identity(settings: Settings) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import msgspec
@@ -15,6 +16,9 @@ from potstill.cli.site_tables import SITES, TLS
 from potstill.config import Configuration, ConfigurationError, configure
 from potstill.config.layers import renamed
 from potstill.settings import BY_FIELD, GROUPS, OPTIONS, Option, Settings
+
+if TYPE_CHECKING:
+    from potstill.dev.discovery import Found
 
 FAILED, WRONG_USAGE, APPLICATION_RAISED, INTERRUPTED = 1, 2, 3, 130
 
@@ -33,6 +37,7 @@ VERBS = {
     "explain-proxy": "What would be believed of a proxy's header fields, and why.",
     "top": "What a running server is doing now: rates, latencies, workers, requests.",
     "metrics": "The numbers of a running server, as Prometheus reads them.",
+    "replay": "Send requests again that --record has written.",
     "cgi": "Run an application once, as a web server's CGI program.",
 }
 
@@ -117,11 +122,27 @@ def reconfigured(file: str | None, given: Mapping[str, Any]) -> Configuration:
 
 
 def settings_of(configuration: Configuration) -> Settings:
-    """The settings with the tables of the file, as those who serve want them."""
+    """The settings with the tables of the file, as those who serve want them; at the desk, with what is found
+    to be served.
+    """
     tables = configuration.tables
-    return msgspec.structs.replace(
+    settings = msgspec.structs.replace(
         configuration.settings, sites=tables.get(SITE, ()), tls=tables.get(CERTIFICATE, ())
     )
+    found = discovered(configuration)
+    if found is None:
+        return settings
+    os.environ.update(found.variables)
+    return msgspec.structs.replace(settings, app=found.app)
+
+
+def discovered(configuration: Configuration) -> Found | None:
+    """The application of this directory, when --dev has none to serve; None, too, when there is none."""
+    if not configuration.settings.dev or serves_something(configuration):
+        return None
+    from potstill.dev.discovery import discover
+
+    return discover(os.environ, Path.cwd())
 
 
 def settings_again(file: str | None, given: Mapping[str, Any]) -> Settings:

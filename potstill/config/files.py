@@ -184,7 +184,7 @@ def unknown(key: str, value: object, tables: Tables) -> str:
     if peer is not None:
         server, option = peer
         return f"there is no option {key!r}; {server}'s {plain} is {option.name!r} here"
-    hint = did_you_mean(plain, [*BY_NAME, *tables])
     if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        hint = did_you_mean(plain, tables)
         return f"there is no table {key!r}{hint or '; options stand at the top of the file, in no table'}"
-    return f"there is no option {key!r}{hint}"
+    return f"there is no option {key!r}{did_you_mean(plain, [*BY_NAME, *tables])}"

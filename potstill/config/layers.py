@@ -21,6 +21,7 @@ from typing import Any
 from potstill.net.address import parse_address
 from potstill.settings import BY_FIELD, OPTIONS, Option, Settings
 from potstill.settings.about import HOOKS, WORKERS
+from potstill.settings.desk import MEANT_BY_DEV
 from potstill.settings.kinds import Text
 
 # Names the configuration file, and is no option.
@@ -118,7 +119,7 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
     values: dict[str, Any] = {}
     origins = {option.field: DEFAULT for option in OPTIONS}
     problems = list(problems_before)
-    for given in (given for layer in layers for given in layer):
+    for given in (given for layer in with_dev(list(layers)) for given in layer):
         try:
             values[given.field] = read(given)
             origins[given.field] = given.origin
@@ -130,6 +131,24 @@ def resolve(layers: Iterable[Layer], problems_before: Sequence[str] = ()) -> Con
     if problems:
         raise ConfigurationError(problems)
     return Configuration(settings, origins)
+
+
+def with_dev(layers: list[Layer]) -> list[Layer]:
+    """The layers, with what --dev means just below the one that says it.
+
+    So `potstill --dev` does in a directory whose file is for production, and what is said beside --dev wins.
+    """
+    dev = BY_FIELD["dev"]
+    for place in range(len(layers) - 1, -1, -1):
+        said = [given.value for given in layers[place] if given.field == dev.field]
+        if said:
+            try:
+                on = dev.about.kind.read(said[-1])
+            except ValueError:  # that is told by whoever reads it
+                on = False
+            meant = [Given(field, value, dev.flag, dev.flag) for field, value in MEANT_BY_DEV.items()]
+            return [*layers[:place], meant, *layers[place:]] if on else layers
+    return layers
 
 
 def read(given: Given) -> Any:
@@ -167,6 +186,7 @@ def contradictions(settings: Settings) -> list[str]:
     return [
         *without_supervisor(settings),
         *tls_contradictions(settings),
+        *against_dev(settings),
         *(
             f"{part.name} {part.show(getattr(settings, part.field))} is more than {head.name} "
             f"{head.show(settings.limit_request_head)}, which a request would meet first; raise that too"
@@ -201,6 +221,23 @@ def without_supervisor(settings: Settings) -> list[str]:
         for option in OPTIONS
         if option.about.group in (WORKERS, HOOKS) and getattr(settings, option.field) != option.default
     ]
+
+
+def against_dev(settings: Settings) -> list[str]:
+    """What --dev cannot do, and what cannot be without it."""
+    if not settings.dev:
+        return [
+            f"{option.name} {option.show(getattr(settings, option.field))} is for developing; give --dev too"
+            for option in (BY_FIELD[field] for field in ("live_reload", "reload_include", "reload_exclude"))
+            if getattr(settings, option.field) != option.default
+        ]
+    wrong = []
+    if settings.workers != 1:
+        number = BY_FIELD["workers"].show(settings.workers)
+        wrong.append(f"workers {number}: --dev is one worker that is replaced when its code changes")
+    if settings.preload:
+        wrong.append("preload yes: with --dev the application is loaded anew after each change")
+    return wrong
 
 
 def did_you_mean(name: str, known: Iterable[str], likeness: float = LIKENESS) -> str:

@@ -31,7 +31,7 @@ NO_STATSD = "Potstill sends plain StatsD, its own metrics; see docs/insight.md."
 NO_PROXY = "This version does not read it; only the address of the connection is believed."
 STRICT = "Potstill is strict about this and has no switch: such a request is refused."
 RELOADER = (
-    "Potstill has no reloader for the desk yet; use `flask run --debug`, `runserver` or watchfiles there."
+    "At the desk `potstill --dev` reloads, with --reload-include for more files; it is not for production."
 )
 
 

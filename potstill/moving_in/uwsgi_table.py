@@ -139,7 +139,7 @@ APPLICATION = (
         "catch-exceptions", "Leave it out: an exception is logged, and the client is told nothing but 500."
     ),
     *family("optimize no-site python-raw", "Set PYTHONOPTIMIZE and its like in the environment."),
-    *family("py-auto-reload py-autoreload python-autoreload", "For the desk use the framework's own server."),
+    *family("py-auto-reload py-autoreload python-autoreload", "At the desk use `potstill --dev`."),
     *family("py-tracebacker", "Send SIGQUIT, or look with py-spy."),
     *family("py-call-osafterfork enable-threads py-call-uwsgi-fork-hooks", ALWAYS),
     *family("wsgi-env-behaviour wsgi-env-behavior wsgi-accept-buffer wsgi-disable-file-wrapper", NO_CHOICE),

@@ -5,7 +5,8 @@ of value it takes, what it does, whether a reload may change it, and what other 
 line, `--help`, `--print-config`, the POTSTILL_* variables, docs/settings.md and the keywords of `serve()` are
 derived from that table through `OPTIONS`; nothing about an option is said a second time. `kinds.py` has the
 kinds of values, `processes.py` the rows about processes, `requests.py` those about what a request may take,
-`insight.py` those about logs and metrics, `sites.py` those about what is served.
+`insight.py` those about logs and metrics, `sites.py` those about what is served, `desk.py` those about
+developing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from potstill.settings.about import (
     TIMEOUTS,
     About,
 )
+from potstill.settings.desk import DeskSettings
 from potstill.settings.kinds import (
     GIB,
     KIB,
@@ -43,7 +45,6 @@ from potstill.settings.kinds import (
 )
 from potstill.settings.log_kinds import Skips
 from potstill.settings.processes import WORKERS_MAX
-from potstill.settings.sites import SiteSettings
 
 __all__ = [
     "BY_FIELD",
@@ -106,7 +107,7 @@ class Option:
         return self.about.kind.show(value)
 
 
-class Settings(SiteSettings, frozen=True, kw_only=True):
+class Settings(DeskSettings, frozen=True, kw_only=True):
     """One whole configuration. Nobody changes it; a reload makes a new one."""
 
     app: Annotated[

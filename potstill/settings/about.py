@@ -16,6 +16,7 @@ LISTENING, RUNNING, SITES, TIMEOUTS, LIMITS, HEADERS, MEMORY = (
     "Memory",
 )
 OVERLOAD, TLS = "Overload and health", "TLS and proxies"
+DESK = "Developing"
 WORKERS, PROCESS, HOOKS = "Workers", "Process", "Hooks"
 LOGS, INSIGHT = "Logs", "Looking inside"
 GROUPS = (
@@ -33,6 +34,7 @@ GROUPS = (
     MEMORY,
     LOGS,
     INSIGHT,
+    DESK,
 )
 
 

@@ -178,6 +178,7 @@ class Text:
 class Directory:
     """A directory that is there and may be written to, or None for the system's own choice."""
 
+    absent: str = "the system's"  # how None is written
     metavar: str = "DIR"
 
     def read(self, given: object) -> str | None:
@@ -190,7 +191,7 @@ class Directory:
         raise ValueError("a directory that exists and may be written to")
 
     def show(self, value: str | None) -> str:
-        return value or "the system's"
+        return value or self.absent
 
     def schema(self) -> Schema:
         return {"type": "string", "minLength": 1}

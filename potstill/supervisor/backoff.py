@@ -22,13 +22,14 @@ class Backoff:
 
     mishaps: int = 0
     next_try_at: float = 0.0
+    pause_max_s: float = PAUSE_MAX_S
 
     def died(self, now: float, lived_s: float) -> float:
         """A worker has ended that was not asked to; the seconds to wait before the next is forked."""
         if now - self.next_try_at > FORGOTTEN_AFTER_S:
             self.mishaps = 0
         self.mishaps = 0 if lived_s >= STABLE_S else self.mishaps + 1
-        pause_s = pause_after(self.mishaps)
+        pause_s = min(self.pause_max_s, pause_after(self.mishaps))
         self.next_try_at = now + pause_s
         return pause_s
 

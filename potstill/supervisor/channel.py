@@ -1,8 +1,8 @@
 """What supervisor and worker tell each other, over one pair of sockets a worker.
 
 To the worker: orders, a byte each (`potstill.worker.mailbox.Order`). From the worker: a report, one message
-each, that it is ready, or why it never will be, or what
-it was asked. When one side is gone, the other reads the end.
+each, that it is ready, or why it never will be, or what it was asked, or that its files have changed. When
+one side is gone, the other reads the end.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ class Stacks(msgspec.Struct, frozen=True, tag=True):
     threads: list[dict[str, Any]]
 
 
-Report = Ready | Failed | Stacks
+class Changed(msgspec.Struct, frozen=True, tag=True):
+    """Files that the worker has read are different now; it has been told by its watcher (--dev)."""
+
+    paths: tuple[str, ...]
+
+
+Report = Ready | Failed | Stacks | Changed
 
 
 class Channel:

@@ -40,9 +40,14 @@ from potstill.worker.warmup import WarmupError, warm_up
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from potstill.supervisor.program import Program
+
 logger = logging.getLogger("potstill")
 
 STANDARD_ERROR = 2
+# A browser keeps connections in store on which it has not asked yet. What it asks a while after a save is
+# for the new code.
+LAST_CALL_AT_DESK_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,24 @@ class Assignment:
     application: WSGIApplication | None  # preloaded
     rates: RateTables
     security: LookedAfter | None = None  # what ends TLS
+    failure: Failed | None = None  # at the desk: what became of the worker before
 
 
-def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
-    """The whole life; None when it could not serve, which has been reported."""
-    settings, channel = assignment.settings, assignment.channel
+def work(assignment: Assignment, leaving: Leaving, program: Program | None = None) -> Ending | None:
+    """The whole life; None when it could not serve, which has been reported.
+
+    A `program` makes the application and serves it by calling `run_simple`, at the desk.
+    """
+    channel = assignment.channel
     # For SIGABRT, by which the supervisor ends a worker that is stuck, and for crashes.
     faulthandler.enable(STANDARD_ERROR)
     try:
-        worker = prepare(assignment)
+        settle(assignment)
+        if program is not None:
+            from potstill.supervisor.program import work_in_program
+
+            return work_in_program(assignment, leaving, program)
+        worker = begin(assignment, application_for(assignment))
     except (ApplicationNameError, SitesError) as error:
         channel.report(Failed(Fault.NAME, str(error)))
         return None
@@ -76,39 +90,50 @@ def work(assignment: Assignment, leaving: Leaving) -> Ending | None:
     except OSError as error:
         channel.report(Failed(Fault.RAISED, f"the worker cannot be set up: {error}"))
         return None
-    channel.report(Ready())
-    ending = worker.serve(afterwards=leaving.now)
-    hooks.try_call("worker_exit", settings.worker_exit, assignment.number)
-    return ending
+    return attend(assignment, worker, leaving)
 
 
-def prepare(assignment: Assignment) -> Worker:
-    """A worker that accepts connections. Raises what `work` reports."""
+def settle(assignment: Assignment) -> None:
+    """Be a process of its own, that may load an application. Raises what `work` reports."""
     settings, number = assignment.settings, assignment.number
     os.chdir(assignment.directory)
     set_title(settings.proc_name, f"worker {number}")
     forget_logging()
     configure_logging(settings.log_config)
-    hooks.call(settings.post_fork, number)
-    application = assignment.application or application_of(settings, rates=assignment.rates)
+    if assignment.failure is None:
+        hooks.call(settings.post_fork, number)
+
+
+def application_for(assignment: Assignment) -> WSGIApplication:
+    settings = assignment.settings
+    if settings.dev:
+        from potstill.supervisor.desk import application_at_desk
+
+        return application_at_desk(assignment)
+    return assignment.application or application_of(settings, rates=assignment.rates)
+
+
+def begin(assignment: Assignment, application: WSGIApplication) -> Worker:
+    """A worker that accepts connections. Raises what `work` reports."""
+    settings, number = assignment.settings, assignment.number
     set_up_logging(settings.log_level, of_many=True, form=settings.log_format)
     options = engine_options(settings)
+    paths = settings.warmup if assignment.failure is None else ()
     try:
-        for line in warm_up(application, settings.warmup, assignment.listeners[0].socket, options):
+        for line in warm_up(application, paths, assignment.listeners[0].socket, options):
             logger.info("worker %d: %s", number, line)
     except (WarmupError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise failed(error) from error
-    patience = Patience(
-        settings.graceful_timeout, last_call_s=LAST_CALL_S
-    )  # a delay is the supervisor's business
+    replaced_s = LAST_CALL_AT_DESK_S if settings.dev else None
     security = assignment.security
     worker = make_worker(
         application,
         assignment.listeners,
         options,
-        patience,
+        # A delay is the supervisor's business.
+        Patience(settings.graceful_timeout, 0.0, LAST_CALL_S, replaced_s),
         stats=assignment.stats,
         entrances=entrances_of(settings, assignment.listeners, security),
         # What it finds, the supervisor has found too, and has told.
@@ -119,3 +144,11 @@ def prepare(assignment: Assignment) -> Worker:
     worker.start(signals=(signal.SIGTERM,))
     hooks.try_call("worker_ready", settings.worker_ready, number)  # it serves already
     return worker
+
+
+def attend(assignment: Assignment, worker: Worker, leaving: Leaving) -> Ending:
+    """Serve to the end."""
+    assignment.channel.report(Ready())
+    ending = worker.serve(afterwards=leaving.now)
+    hooks.try_call("worker_exit", assignment.settings.worker_exit, assignment.number)
+    return ending

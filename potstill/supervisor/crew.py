@@ -50,6 +50,7 @@ class Member:
     failure: Failed | None = None
     kill_at: float = float("inf")  # when patience with it is over
     stopped: bool = False  # by a SIGSTOP or a debugger
+    superseded: bool = False  # ended while it was booting, since its code has changed again
 
     @property
     def name(self) -> str:
@@ -68,8 +69,11 @@ class Plan:
     leave: tuple[Member, ...] = ()
 
 
-def plan(crew: Sequence[Member], wanted: int) -> Plan:
-    """What brings the crew nearer to what is wanted, one step."""
+def plan(crew: Sequence[Member], wanted: int, *, wait_for_leaving: bool = True) -> Plan:
+    """What brings the crew nearer to what is wanted, one step.
+
+    At the desk nobody waits for a worker that is leaving: its requests may be those that hang.
+    """
     ready = [member for member in crew if member.state is State.READY]
     booting = [member for member in crew if member.state is State.BOOTING]
     leaving = [member for member in crew if member.state is State.LEAVING]
@@ -80,7 +84,7 @@ def plan(crew: Sequence[Member], wanted: int) -> Plan:
         return Plan(leave=tuple(going))
     if missing > 0:
         return Plan(forks=missing)
-    if not booting and not leaving and any(member.stale for member in ready):
+    if not booting and not (leaving and wait_for_leaving) and any(member.stale for member in ready):
         return Plan(forks=1)
     return Plan()
 

@@ -25,6 +25,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from potstill.assemble import engine_options
 from potstill.config import ConfigurationError
@@ -33,13 +34,13 @@ from potstill.core.stats import Board, Stats
 from potstill.net.certificates import CertificateError
 from potstill.observe.office import Office
 from potstill.settings import WORKERS_MAX, Settings
-from potstill.supervisor import hooks, report, stopping, watching
-from potstill.supervisor.backoff import Backoff
+from potstill.supervisor import haste, hooks, report, stopping, watching
+from potstill.supervisor.backoff import PAUSE_MAX_S, Backoff
 from potstill.supervisor.changes import carry_over, wanted_workers
-from potstill.supervisor.channel import Failed, Fault, Ready, Stacks
+from potstill.supervisor.channel import Changed, Failed, Fault, Ready, Stacks
 from potstill.supervisor.child import Assignment
 from potstill.supervisor.crew import RELOAD, Member, State, draw_limits, free_number, plan, still_accepts
-from potstill.supervisor.forking import Closable, fork
+from potstill.supervisor.forking import FOR_THE_SUPERVISOR, Closable, fork
 from potstill.supervisor.insight import Crewed
 from potstill.supervisor.notify import Notifier
 from potstill.supervisor.parts import Parts, StartError
@@ -50,19 +51,12 @@ from potstill.supervisor.upgrade import Successor, start_successor
 from potstill.worker.console import reopen_log_files, start_line, tell
 from potstill.worker.mailbox import Mailbox, Order
 
+if TYPE_CHECKING:
+    from _typeshed import HasFileno
+
 logger = logging.getLogger("potstill")
 
-SIGNALS = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGCHLD,
-)
+SIGNALS = (*FOR_THE_SUPERVISOR, signal.SIGTERM, signal.SIGCHLD)
 # How often to look around while everything is to end.
 STOP_STEP_S = 0.25
 SHUT_STEP_S = 0.01
@@ -82,7 +76,7 @@ class Supervisor:
         self._notifier = Notifier(os.environ, os.getpid())
         self._board = Board(WORKERS_MAX + 2)
         self.crew: list[Member] = []
-        self._backoff = Backoff()
+        self._backoff = Backoff(pause_max_s=haste.PAUSE_MAX_S if parts.settings.dev else PAUSE_MAX_S)
         self._mailbox = Mailbox()
         self.wanted, self._why_wanted = wanted_workers(parts.settings)
         self._settings_before: Settings | None = None  # while a reload is going on
@@ -92,6 +86,7 @@ class Supervisor:
         self._ready: list[int] = []  # descriptors that had something to say
         self.stopping: Stopping | None = None
         self._start_failure: Failed | None = None
+        self._failure: Failed | None = None  # at the desk: for the next worker to show
         self._served = False  # some worker has been ready
         self._announced = False  # all workers have
         self._look_at = 0.0
@@ -131,13 +126,15 @@ class Supervisor:
 
     def _mailbox_and_pipes(self) -> list[int]:
         """Wait until something is to be noted; the descriptors that have it."""
-        poll = select.poll()
-        poll.register(self._mailbox, select.POLLIN)
-        for member in self.crew:
-            if not member.channel.ended:
-                poll.register(member.channel, select.POLLIN)
+        heard: list[HasFileno] = [
+            self._mailbox,
+            *(each.channel for each in self.crew if not each.channel.ended),
+        ]
         if self._successor is not None and self._successor.pipe >= 0:
-            poll.register(self._successor, select.POLLIN)
+            heard.append(self._successor)
+        poll = select.poll()
+        for each in heard:
+            poll.register(each, select.POLLIN)
         self._office.register(poll)
         until = min(self._look_at, self._office.next_deadline())
         shutting = self.stopping is not None and self.stopping.stage is Stage.SHUT
@@ -170,6 +167,9 @@ class Supervisor:
                 member.failure = told
             case Stacks():
                 self._office.hear_stacks(member.number, told.threads)
+            case Changed() if not member.stale and self.stopping is None:
+                logger.info("%s", report.describe_change(told.paths))
+                self._reload(now)
 
     def obey(self, number: int, now: float) -> None:
         """What a signal means."""
@@ -187,7 +187,7 @@ class Supervisor:
             self._reload(now)
         elif number == signal.SIGUSR2:
             self._upgrade()
-        elif number in (signal.SIGTTIN, signal.SIGTTOU):
+        elif number in (signal.SIGTTIN, signal.SIGTTOU) and not self.settings.dev:
             step = 1 if number == signal.SIGTTIN else -1
             self.wanted = min(WORKERS_MAX, max(1, self.wanted + step))
             wanted = report.counted(self.wanted, "worker")
@@ -226,14 +226,25 @@ class Supervisor:
             pause_s = self._backoff.died(now, now - member.forked_at)
             later = f"; the next one is forked in {pause_s:g} s" if pause_s else ""
             logger.error("%s %s%s", member.name, change.words, later)
+        elif member.superseded:
+            return
         elif os.WIFSIGNALED(change.status) and member.state is not State.BOOTING:
             logger.warning("%s %s", member.name, change.words)
         elif member.state is State.LEAVING or self._start_failure is None:
             logger.info("%s has left", member.name)
 
     def _boot_failed(self, member: Member, failure: Failed, now: float) -> None:
-        """At the start that is the end; in a reload the old workers stay; else it is tried again, later."""
-        if not self._served:
+        """At the start that is the end; in a reload the old workers stay; else it is tried again, later.
+
+        At the desk the next worker shows what happened, and does without the application.
+        """
+        if self.settings.dev:
+            pause_s = self._backoff.died(now, 0.0) if self._failure else 0.0
+            self._failure = failure
+            logger.error(
+                "%s cannot serve; the next one says why, in %g s\n%s", member.name, pause_s, failure.text
+            )
+        elif not self._served:
             self._start_failure = failure
             self.stopping = stopping.begin(signal.SIGINT, self.settings, now)
             self._notifier.stopping("no worker could be started")
@@ -274,7 +285,7 @@ class Supervisor:
             self._go_on_stopping(self.stopping, now)
         if self._going_down:
             return None
-        step = plan(self.crew, self.wanted)
+        step = plan(self.crew, self.wanted, wait_for_leaving=not self.settings.dev)
         for member in step.leave:
             self._let_go(member, now)
         if step.forks and now >= self._backoff.next_try_at:
@@ -306,7 +317,7 @@ class Supervisor:
         if pid == 0:
             own = (number, self.settings, self._listeners, channel, stats)
             security = parts.securities.of(self.settings)
-            return Assignment(*own, parts.directory, parts.application, parts.rates, security)
+            return Assignment(*own, parts.directory, parts.application, parts.rates, security, self._failure)
         self.crew.append(Member(number, pid, channel, stats, now, *draw_limits(self.settings)))
         return None
 
@@ -348,7 +359,7 @@ class Supervisor:
             self._notifier.ready(self._summary())
 
     def _summary(self) -> str:
-        return f"{self.wanted} worker{'' if self.wanted == 1 else 's'} serving {self.settings.served}"
+        return f"{report.counted(self.wanted, 'worker')} serving {self.settings.served}"
 
     # Reload
 
@@ -377,7 +388,12 @@ class Supervisor:
         self._reload_began = now
         for member in self.crew:
             member.stale = RELOAD
-        logger.info("reload: replacing %d workers one by one%s", len(self.crew), f"; {why}" if why else "")
+        if settings.dev:
+            self._failure = None
+            haste.make_way(self.crew, now + settings.graceful_timeout + stopping.SLACK_S)
+        else:
+            number = len(self.crew)
+            logger.info("reload: replacing %d workers one by one%s", number, f"; {why}" if why else "")
 
     def _abandon_reload(self, failure: Failed) -> None:
         """The new code does not work: those that are left of the old crew stay."""
@@ -460,17 +476,9 @@ class Supervisor:
             member.kill_at = min(member.kill_at, stop.kill_at)
             if member.state is State.BOOTING:
                 send(member.pid, signal.SIGKILL)
-        self._close_listeners()
+        stopping.close_listeners(self._listeners, stop.order)
         orders = {Stage.SHUT: Order.SHUT, Stage.DRAIN: stop.order, Stage.HURRY: Order.HURRY}
         self.order(orders[stop.stage])
-
-    def _close_listeners(self) -> None:
-        """Before the workers do: who comes when the last of them has closed is refused, not left waiting."""
-        for listener in self._listeners:
-            if self.stopping is not None and self.stopping.order is Order.LEAVE:
-                listener.socket.close()  # its file is the successor's
-            else:
-                listener.close()
 
     def _end(self) -> int:
         """All workers have ended; the exit code."""

@@ -56,6 +56,14 @@ def progress(stopping: Stopping, crew: Sequence[Member], now: float) -> str:
     return f"stopping on {stopping.cause}: {what}, for at most {max(0.0, stopping.until - now):.0f} s"
 
 
+def describe_change(paths: Sequence[str]) -> str:
+    """`reload: shop/views.py and 2 more changed`."""
+    here = os.getcwd()
+    first = os.path.relpath(paths[0], here) if paths[0].startswith(f"{here}/") else paths[0]
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"reload: {first}{more} changed"
+
+
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 

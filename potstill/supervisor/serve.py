@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from potstill.assemble import application_of, engine_options, manner_of
 from potstill.assemble.access_log import prepare_access_log
@@ -29,14 +30,21 @@ from potstill.worker.process import LAST_CALL_S, Ending, Patience, make_worker
 from potstill.worker.sole import Sole
 from potstill.worker.warmup import warm_up
 
+if TYPE_CHECKING:
+    from potstill.supervisor.program import Program
+
 logger = logging.getLogger("potstill")
 
 
-def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> int:
+def serve_command(
+    settings: Settings, reconfigure: Callable[[], Settings], program: Program | None = None
+) -> int:
     """Listen, load the application, serve, and return the exit code, in every process that comes of it.
 
-    Raises BindError, IdentityError, CertificateError, ApplicationNameError, ApplicationLoadError,
-    WarmupError, and, from a supervisor, StartError, and LogConfigError.
+    A `program` has the application, in place of a name for it in the settings; that is for --dev.
+
+    Raises BindError, DeskError, IdentityError, CertificateError, ApplicationNameError,
+    ApplicationLoadError, WarmupError, LogConfigError, and, from a supervisor, StartError.
     """
     leaving = Leaving()
     if settings.umask is not None:
@@ -50,6 +58,10 @@ def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> in
     try:
         inherited = inheritance.sockets if inheritance else {}
         admin = open_listeners(settings.admin, manner_of(settings), inherited)
+        if settings.dev:
+            from potstill.supervisor.desk import refuse_elsewhere
+
+            refuse_elsewhere(settings, listeners)
         files = [each.file.path for each in (*listeners, *admin) if each.file]
         give_away([*files, *log_files(settings)], settings.user, settings.group)
         become(settings.user, settings.group)
@@ -60,7 +72,7 @@ def serve_command(settings: Settings, reconfigure: Callable[[], Settings]) -> in
             parts = Parts(
                 settings, listeners, reconfigure, logical_directory(), securities, inheritance, admin=admin
             )
-            ending = supervise(parts, leaving)
+            ending = supervise(parts, leaving, program)
     finally:
         for listener in (*listeners, *admin):
             listener.close()
@@ -129,7 +141,7 @@ def serve_alone(
     return worker.serve(afterwards=leaving.now)
 
 
-def supervise(parts: Parts, leaving: Leaving) -> Ending | int | None:
+def supervise(parts: Parts, leaving: Leaving, program: Program | None = None) -> Ending | int | None:
     """A supervisor and its workers: an exit code for the one, an Ending, if it served, for each other."""
     settings = parts.settings
     set_title(settings.proc_name, "supervisor")
@@ -140,4 +152,4 @@ def supervise(parts: Parts, leaving: Leaving) -> Ending | int | None:
         ours = (listener.socket.fileno() for listener in parts.listeners)
         parts = replace(parts, application=preload(settings, ours))
     outcome = Supervisor(parts).run()
-    return work(outcome, leaving) if isinstance(outcome, Assignment) else outcome
+    return work(outcome, leaving, program) if isinstance(outcome, Assignment) else outcome

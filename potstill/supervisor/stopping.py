@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from potstill.net.bind import Listener
 from potstill.settings import Settings
 from potstill.worker.mailbox import Order
 
@@ -44,6 +46,15 @@ class Stopping:
             self.drain_at, self.until = now, now + graceful_timeout_s
         else:
             self.stage, self.until = Stage.HURRY, now
+
+
+def close_listeners(listeners: Sequence[Listener], order: Order) -> None:
+    """Before the workers do: who comes when the last of them has closed is refused, not left waiting."""
+    for listener in listeners:
+        if order is Order.LEAVE:
+            listener.socket.close()  # its file is the successor's
+        else:
+            listener.close()
 
 
 def begin(number: int, settings: Settings, now: float) -> Stopping:

@@ -103,6 +103,8 @@ class Patience:
     graceful_timeout_s: float
     drain_delay_s: float = 0.0
     last_call_s: float = 0.0
+    # For idle connections of a worker whose place another has taken; None: as long as for all the rest.
+    last_call_replaced_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,8 @@ class Worker:
             further = self._linger(cause, further)
         last_call_s = self._patience.last_call_s
         if notes[0] == Order.LEAVE:  # nobody waits for the end of this one
-            last_call_s = self._patience.graceful_timeout_s
+            replaced_s = self._patience.last_call_replaced_s
+            last_call_s = self._patience.graceful_timeout_s if replaced_s is None else replaced_s
         until = time.monotonic() + self._patience.graceful_timeout_s
         self.drain(dismiss=last_call_s == 0)
         # A worker that is merely replaced finishes them, and nobody asked.

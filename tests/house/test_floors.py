@@ -11,6 +11,7 @@ from tests.house.tree import PACKAGE, imports, imports_in, module_name, relative
 FLOORS = {
     "cli": 6,
     "library": 6,
+    "simple": 6,
     "supervisor": 5,
     "worker": 4,
     "assemble": 4,
@@ -18,6 +19,7 @@ FLOORS = {
     "middleware": 3,
     "observe": 3,
     "dev": 3,
+    "frameworks": 4,
     "moving_in": 3,
     "core": 2,
     "config": 2,

@@ -25,6 +25,11 @@ TESTED_AS = {
     "potstill/settings/about.py": "settings",
     "potstill/observe/live.py": "top",
     "potstill/supervisor/parts.py": "loop",
+    "potstill/supervisor/haste.py": "supervisor_desk",
+    "potstill/simple/__main__.py": "run_simple",
+    "potstill/frameworks/flask.py": "frameworks",
+    "potstill/frameworks/django/management/commands/potstill.py": "frameworks",
+    "potstill/frameworks/django/runserver/management/commands/runserver.py": "frameworks",
 }
 
 

@@ -36,7 +36,7 @@ class Running:
     @property
     def address(self) -> tuple[str, int]:
         """Of its first TCP listener."""
-        found = next(re.fullmatch(r"http://(.+):(\d+)", url) for url in self.urls)
+        found = next(re.fullmatch(r"https?://(.+):(\d+)", url) for url in self.urls)
         assert found is not None
         return found[1].strip("[]"), int(found[2])
 

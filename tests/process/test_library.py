@@ -62,6 +62,7 @@ def test_what_is_public() -> None:
         "WSGIServer",
         "__version__",
         "make_server",
+        "run_simple",
         "serve",
     }
     assert set(potstill.__all__) <= set(dir(potstill))

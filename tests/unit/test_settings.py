@@ -117,6 +117,16 @@ PROMISED = {
     "--statsd-prefix": "potstill",
     "--server-timing": "no",
     "--otel": "no",
+    "--dev": "no",
+    "--reload-include": "none",
+    "--reload-exclude": "none",
+    "--reload-by": "auto",
+    "--debugger": "yes",
+    "--live-reload": "no",
+    "--lint": "no",
+    "--profile": "none",
+    "--profile-over": "100ms",
+    "--record": "none",
 }
 
 

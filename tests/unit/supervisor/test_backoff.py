@@ -36,3 +36,9 @@ def test_mishaps_are_forgotten_after_a_while() -> None:
     for now in (1.0, 2.0, 3.0):
         backoff.died(now, lived_s=0.1)
     assert backoff.died(backoff.next_try_at + FORGOTTEN_AFTER_S + 1, lived_s=0.1) == 0
+
+
+def test_at_the_desk_the_pause_is_short() -> None:
+    """Nobody notices a save meanwhile."""
+    backoff = Backoff(pause_max_s=1.0)
+    assert [backoff.died(0.0, 0.0) for _ in range(6)] == [0.0, 0.5, 1.0, 1.0, 1.0, 1.0]
