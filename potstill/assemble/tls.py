@@ -70,6 +70,11 @@ class Securities:
                 security.look(now_s)
 
 
+def valid_until(expiries: Iterable[Expiring]) -> dict[str, float]:
+    """Name → Unix time; of two certificates of one name, the one that ends first."""
+    return {each.name: each.valid_until_s for each in sorted(expiries, key=lambda each: -each.valid_until_s)}
+
+
 def security_of(settings: Settings) -> LookedAfter | None:
     """What ends TLS; None where none is spoken. Raises CertificateError."""
     if not settings.secure:

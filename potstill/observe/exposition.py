@@ -53,6 +53,7 @@ def families(facts: Facts) -> Iterator[Family]:
     yield from about_requests(facts)
     yield from about_connections(facts)
     yield from about_workers(facts)
+    yield from about_certificates(facts)
 
 
 def about_requests(facts: Facts) -> Iterator[Family]:
@@ -103,6 +104,17 @@ def about_connections(facts: Facts) -> Iterator[Family]:
         "potstill_connections", "gauge", "Open connections, by what they do; some do none of it.", phases
     )
     yield one("connections_open", "gauge", "Open connections.", sum(each.connections for each in gauges))
+
+
+def about_certificates(facts: Facts) -> Iterator[Family]:
+    samples = [Sample(until, {"certificate": name}) for name, until in facts.server.certificates.items()]
+    if samples:
+        yield Family(
+            "potstill_certificate_expiry_timestamp_seconds",
+            "gauge",
+            "When a certificate expires, in Unix time.",
+            tuple(samples),
+        )
 
 
 def about_workers(facts: Facts) -> Iterator[Family]:

@@ -68,6 +68,7 @@ class Server:
     exits: int = 0  # workers that have ended
     deaths: int = 0  # … without having been asked to
     reloads: int = 0
+    certificates: Mapping[str, float] = field(default_factory=dict)  # name → Unix time at which it expires
 
 
 @dataclass(frozen=True)

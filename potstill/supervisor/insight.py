@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from potstill.assemble.tls import Expiring, valid_until
 from potstill.observe.facts import Member as Facts
 from potstill.observe.facts import Server
 from potstill.settings import WORKERS_MAX, Settings
@@ -44,8 +45,9 @@ class Boss(Protocol):
 class Crewed:
     """A `potstill.observe.office.Subject`; it counts what becomes of workers."""
 
-    def __init__(self, boss: Boss) -> None:
+    def __init__(self, boss: Boss, expiries: Callable[[], Sequence[Expiring]] = list) -> None:
         self._boss = boss
+        self._expiries = expiries
         self._started = time.time()
         self.exits = 0
         self.deaths = 0
@@ -69,6 +71,7 @@ class Crewed:
             exits=self.exits,
             deaths=self.deaths,
             reloads=self.reloads,
+            certificates=valid_until(self._expiries()),
         )
 
     def settings(self) -> Settings:

@@ -92,7 +92,7 @@ class Supervisor:
         self._look_at = 0.0
         self._tell_at = 0.0
         self._alive_at = 0.0
-        self._insight = Crewed(self)
+        self._insight = Crewed(self, parts.securities.expiries)
         self._office = Office(parts.admin, self._insight)
 
     def run(self) -> Assignment | int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from potstill.assemble import application_of, engine_options, manner_of
 from potstill.assemble.access_log import prepare_access_log
-from potstill.assemble.tls import LookedAfter, Securities, entrances_of, with_schemes
+from potstill.assemble.tls import LookedAfter, Securities, entrances_of, valid_until, with_schemes
 from potstill.core.engine import slots_of
 from potstill.core.stats import Stats
 from potstill.net.activation import SCHEME, activated
@@ -133,7 +133,9 @@ def serve_alone(
         upkeep=security.look if security else None,
     )
     if admin or settings.statsd:
-        sole = Sole(settings, tuple(urls), stats, worker.ask_to_stop, worker.reopen_logs)
+        expiries = security.expiries if security else list
+        acts = (worker.ask_to_stop, worker.reopen_logs, lambda: valid_until(expiries()))
+        sole = Sole(settings, tuple(urls), stats, *acts)
         worker.keep_office(Office(admin, sole))
     worker.start(signals=(*STOP_SIGNALS, *TELLING_SIGNALS))
     tell(start_line(settings.served, urls, settings.threads))

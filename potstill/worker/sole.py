@@ -34,6 +34,7 @@ class Sole:
     stats: Stats
     stop: Callable[[], None]  # as a signal does
     reopen: Callable[[], None]  # the log files
+    certificates: Callable[[], Mapping[str, float]] = dict  # name → Unix time at which it expires
 
     def __post_init__(self) -> None:
         self._started, self._since = time.time(), time.monotonic()
@@ -46,7 +47,17 @@ class Sole:
     def server(self) -> Server:
         now = time.monotonic()
         served = self.configuration.served
-        return Server(served, self.urls, 1, self._started, now, self.stopping, supervised=False)
+        certificates = self.certificates()
+        return Server(
+            served,
+            self.urls,
+            1,
+            self._started,
+            now,
+            self.stopping,
+            supervised=False,
+            certificates=certificates,
+        )
 
     def settings(self) -> Settings:
         return self.configuration

@@ -8,6 +8,8 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -239,3 +241,16 @@ def test_a_context_of_the_programs(pair: Pair) -> None:
         serving.join(WAIT_S)
     with pytest.raises(ValueError, match="leave out certfile"):
         make_server(("127.0.0.1", 0), app, ssl_context=context, certfile=str(pair.certfile))
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_metrics_say_when_certificates_expire(authority: Authority, workers: str) -> None:
+    pair = authority.issue("localhost", file="expiring", end_days=30)
+    admin = f"127.0.0.1:{free_port()}"
+    with serve_process(APP, *tls_options(pair), "--workers", workers, "--admin", admin) as running:
+        running.log.wait_for("serving")
+        with urllib.request.urlopen(f"http://{admin}/metrics", timeout=WAIT_S) as answer:
+            text = answer.read().decode()
+    (line,) = [each for each in text.splitlines() if each.startswith("potstill_certificate_expiry_")]
+    until = float(line.rpartition(" ")[2])
+    assert abs(until - (time.time() + 30 * 24 * 3600)) < 3600

@@ -13,7 +13,17 @@ from potstill.observe.facts import Facts, Member, Past, Server
 from potstill.settings import Settings
 
 NOW = 1000.0
-SERVER = Server("shop:app", ("http://127.0.0.1:8000",), 2, 1.7e9, NOW, exits=3, deaths=1, reloads=2)
+SERVER = Server(
+    "shop:app",
+    ("http://127.0.0.1:8000",),
+    2,
+    1.7e9,
+    NOW,
+    exits=3,
+    deaths=1,
+    reloads=2,
+    certificates={"shop.example": 1.8e9},
+)
 
 
 def worker(number: int = 1, state: str = "ready", stats: Stats | None = None, pid: int = 0) -> Member:

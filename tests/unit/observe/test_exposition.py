@@ -24,6 +24,8 @@ def test_its_own_parser_takes_the_text() -> None:
     assert found["potstill_exceptions"].samples[0].value == 3
     assert found["potstill_worker_exits"].type == "counter"
     assert found["potstill_saturation_ratio"].type == "gauge"
+    (expiry,) = found["potstill_certificate_expiry_timestamp_seconds"].samples
+    assert (expiry.labels, expiry.value) == ({"certificate": "shop.example"}, 1.8e9)
 
 
 def test_the_parser_of_openmetrics_takes_it_too() -> None:
