@@ -32,7 +32,7 @@ LIKENESS = 0.6
 # Variables that no option has are ignored, for Kubernetes and image builders set POTSTILL_… of their own
 # (POTSTILL_SERVICE_HOST, POTSTILL_VERSION). One that is nearly an option is a mistake, though.
 LIKENESS_OF_VARIABLE = 0.85
-ADDRESSES = ("bind", "admin")
+ADDRESSES = ("bind", "admin", "redirect_http")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ cimport cython
 
 from potstill.core.flight cimport flight_name
 from potstill.core.poll cimport peer_gone
+from potstill.core.raising cimport raise_in
 from potstill.core.response cimport FRAMED_CLOSE, peer_name
 from potstill.core.stats cimport Stats
 
@@ -30,9 +31,6 @@ import threading
 from potstill.core.interrupts import ClientDisconnected, RequestTimeout
 from potstill.core.report import InFlight
 from potstill.core.reporter import stack_text
-
-cdef extern from "Python.h":
-    int PyThreadState_SetAsyncExc(unsigned long thread, object exception)
 
 cdef enum:
     REQUEST_ID_MAX = 128               # characters of it that are told
@@ -179,7 +177,7 @@ cdef class Inspector:
         if locking or exchange.workspace is None or exchange.complete or exchange.closing:
             return 0
         exchange.interrupted_ns = now
-        PyThreadState_SetAsyncExc(exchange.thread, exchange.interruption)
+        raise_in(exchange.thread, exchange.interruption)
         return 0
 
     cdef int _give_up(self, Runner runner, Exchange exchange, long long now) except -1:

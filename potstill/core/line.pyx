@@ -188,7 +188,7 @@ cdef class LineFormat:
         cdef timespec now
         cdef time_t second
         cdef tm parts
-        cdef int offset
+        cdef int offset, hours, minutes
         cdef char[8] fraction
         clock_gettime(CLOCK_REALTIME if kind == ISO else CLOCK_REALTIME_COARSE, &now)
         if now.tv_sec != self._second:
@@ -197,8 +197,9 @@ cdef class LineFormat:
             offset = _offset_minutes(second, &parts)
             snprintf(self._clock, 32, b"%02d/%.3s/%04d %02d:%02d:%02d", parts.tm_mday, MONTHS + 3 * parts.tm_mon,
                      parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec)
+            hours, minutes = abs(offset) // 60, abs(offset) % 60
             snprintf(self._stamp, 40, b"[%.11s:%.8s %c%02d%02d]", self._clock, &self._clock[12],
-                     c"-" if offset < 0 else c"+", abs(offset) // 60, abs(offset) % 60)
+                     c"-" if offset < 0 else c"+", hours, minutes)
             gmtime_r(&second, &parts)
             snprintf(self._utc, 32, b"%04d-%02d-%02dT%02d:%02d:%02d", parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec)

@@ -17,7 +17,6 @@ raise.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.ref cimport PyObject
 
 from potstill.core.account cimport put_timing
 from potstill.core.answer cimport answer_render
@@ -25,6 +24,7 @@ from potstill.core.flight cimport FLIGHT_WRITING
 from potstill.core.ledger cimport outcome_t
 from potstill.core.peer cimport peer_name
 from potstill.core.poll cimport clock_ns, wait_writable
+from potstill.core.raising cimport withdraw
 from potstill.core.stats cimport add, store, take
 from potstill.core.transport cimport Transport
 from potstill.core.workspace cimport Workspace
@@ -36,9 +36,6 @@ import stat
 import sys
 
 from potstill.core.forks import leave_child
-
-cdef extern from "Python.h":
-    int PyThreadState_SetAsyncExc(unsigned long thread, PyObject *exception)
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident()
@@ -134,7 +131,7 @@ cdef class Exchange:
             leave_child(None)
         self.workspace = None
         if self.interruption is not None:
-            PyThreadState_SetAsyncExc(self.thread, NULL)       # it must not arrive in the next request
+            withdraw()                 # it must not arrive in the next request
         if waits(self):
             store(&workspace.flight.since_ns, 0)
         else:
@@ -431,7 +428,7 @@ cdef class Exchange:
         """Whatever happened, close() runs, and to its end (PEP 3333)."""
         self.closing = True
         if self.interruption is not None:
-            PyThreadState_SetAsyncExc(self.thread, NULL)
+            withdraw()
         try:
             close = getattr(result, "close", None)
             if close is not None:
@@ -444,7 +441,7 @@ cdef class Exchange:
         if self.options.in_child:
             leave_child(sys.exception())
         if self.interruption is not None and isinstance(sys.exception(), self.interruption):
-            PyThreadState_SetAsyncExc(self.thread, NULL)
+            withdraw()
             return                     # all was said and done when it was raised
         self._report("exception in", sys.exception())
         add(&self.workspace.counters.failures, 1)

@@ -1,0 +1,1 @@
+"""Exceptions raised in another thread, and taken back. For compiled modules (raising.pxd)."""
