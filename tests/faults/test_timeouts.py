@@ -24,7 +24,8 @@ from tests.unit.core.stage import Log, logged
 SECONDS = 40.0
 LARGE = 12_000_000
 # No deadlines of the engine: tests/process looks after a stop and after the workers of a supervisor. That
-# of a handshake needs one: it passes in tests/tls and in tests/unit/core/test_opening.py.
+# of a handshake needs TLS: it passes in tests/tls and in tests/unit/core/test_opening.py. The last two end
+# nothing: they say which requests are told of.
 ELSEWHERE = {
     "graceful-timeout",
     "drain-delay",
@@ -32,6 +33,8 @@ ELSEWHERE = {
     "worker-timeout",
     "max-worker-lifetime",
     "handshake-timeout",
+    "access-log-slower",
+    "profile-over",
 }
 # Beside them, so that no other timeout is in the way.
 FOR_EVER: dict[str, Any] = {
