@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -106,12 +107,19 @@ def carrier_of(environ: WSGIEnvironment) -> dict[str, str]:
 
 def attributes_of(environ: WSGIEnvironment) -> dict[str, Any]:
     """What is known before the application is called; nothing that is empty."""
+    # Where the client sent it, by its own word; what it says of a port need not be a number.
+    try:
+        named = urlsplit("//" + environ.get("HTTP_HOST", ""))
+        address, port = named.hostname or environ["SERVER_NAME"], named.port
+    except ValueError:
+        address, port = environ["SERVER_NAME"], None
     found = {
         "http.request.method": environ["REQUEST_METHOD"],
         "url.scheme": environ["wsgi.url_scheme"],
         "url.path": environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
         "url.query": environ.get("QUERY_STRING"),
-        "server.address": environ.get("HTTP_HOST") or environ.get("SERVER_NAME"),
+        "server.address": address,
+        "server.port": port,
         "client.address": environ.get("REMOTE_ADDR"),
         "network.protocol.version": environ.get("SERVER_PROTOCOL", "").removeprefix("HTTP/"),
         "user_agent.original": environ.get("HTTP_USER_AGENT"),

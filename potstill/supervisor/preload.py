@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("potstill")
 
+# How long the kernel may take for the end of a thread.
+ENDING_S = 0.2
 WHAT_TO_DO = "open it in a post_fork hook instead, or with the first request"
 
 
@@ -52,8 +55,8 @@ def leftovers(known: set[int], threads: Collection[threading.Thread]) -> list[st
         for thread in threading.enumerate()
         if thread not in threads
     ]
-    hidden = len(os.listdir("/proc/self/task")) - threading.active_count()
-    if hidden > 0:
+    hidden = hidden_threads()
+    if hidden:
         lines.append(f"{hidden} thread{'' if hidden == 1 else 's'} of compiled code will not run in workers")
     named = {each.fileno(): each for each in gc.get_objects() if issubclass(type(each), socket.socket)}
     loops = event_loops()
@@ -62,6 +65,16 @@ def leftovers(known: set[int], threads: Collection[threading.Thread]) -> list[st
         lines.append(f"the socket {describe(named.get(descriptor), descriptor)} is shared by all workers")
     lines += [f"the event loop {type(loop).__name__} is shared by all workers" for loop in loops]
     return lines
+
+
+def hidden_threads() -> int:
+    """How many there are of which Python does not know. One that was joined is not gone at once."""
+    until = time.monotonic() + ENDING_S
+    while (hidden := len(os.listdir("/proc/self/task")) - threading.active_count()) > 0:
+        if time.monotonic() >= until:
+            return hidden
+        time.sleep(ENDING_S / 20)
+    return 0
 
 
 def event_loops() -> list[asyncio.AbstractEventLoop]:

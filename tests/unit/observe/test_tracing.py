@@ -47,6 +47,25 @@ def test_a_request_is_a_span_below_its_clients() -> None:
     assert span.attributes["user_agent.original"] == "test"
 
 
+@pytest.mark.parametrize(
+    ("host", "address", "port"),
+    [
+        ("shop.example:8080", "shop.example", 8080),
+        ("shop.example", "shop.example", None),
+        ("[::1]:8080", "::1", 8080),
+    ],
+)
+def test_the_servers_address_is_the_one_that_the_client_asked_for(
+    host: str, address: str, port: int | None
+) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [b"body"]
+
+    span = traced(application, b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode())
+    assert (span.attributes["server.address"], span.attributes.get("server.port")) == (address, port)
+
+
 def test_an_exception_is_recorded() -> None:
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         raise ValueError("by request")
