@@ -107,12 +107,12 @@ def workers(now: Moment, before: Moment | None) -> Iterator[Line]:
 
 
 def flights(now: Moment, selected: int) -> Iterator[Line]:
-    yield Line("    AGE  WORKER  THREAD   PHASE    METHOD  TARGET", DIM)
+    yield Line(f"    AGE  WORKER  THREAD   PHASE    METHOD  {'FROM':21s}  TARGET", DIM)
     for number, each in enumerate(now.flights):
         style = RED if each["seconds"] >= VERY_SLOW_S else YELLOW if each["seconds"] >= SLOW_S else ""
         yield Line(
             f"{each['seconds']:6.2f}s {each['worker']:7d} {each['thread']:7d}   {each['phase']:8s} "
-            f"{each['method']:7s} {each['target']}  {each['route']}  {each['peer']}",
+            f"{each['method']:7s} {each['peer']:21s}  {each['target']}  {each['route']}",
             REVERSE if number == selected else style,
         )
     if not now.flights:

@@ -85,7 +85,7 @@ def test_top_shows_what_is_going_on(tmp_path: Path) -> None:
     with watched(tmp_path) as server:
         client = server.server.asked("/door")
         terminal = Terminal(server)
-        shown = terminal.wait(r"running\s+GET\s+/door")
+        shown = terminal.wait(r"running\s+GET\s+127\.0\.0\.1:\d+\s+/door")
         assert f"shop:app  pid {server.server.process.pid}  healthy" in shown
         assert all(re.search(rf"^ +\d +{pid} +ready ", shown, re.M) for pid in workers_of(server.server))
         server.load(300)

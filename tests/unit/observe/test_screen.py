@@ -67,7 +67,7 @@ def test_workers_and_requests_have_a_line_each() -> None:
     before, now = moments()
     shown = text(list(lines(now, before)))
     assert re.search(r"^ +1 +\d+ +ready +1m +5\.0 ", shown, re.M)
-    assert re.search(r"^ 12\.50s +1 +42 +running +GET +/slow", shown, re.M)
+    assert re.search(r"^ 12\.50s +1 +42 +running +GET +127\.0\.0\.1:\d+ +/slow", shown, re.M)
 
 
 def test_the_screen_is_as_large_as_the_terminal() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import os
 import socket
@@ -32,6 +33,21 @@ def test_threads_sockets_and_event_loops_are_named() -> None:
     assert any(line.startswith(f"the socket at 127.0.0.1:{port} (descriptor ") for line in lines)
     assert sum(line.startswith("the socket ") for line in lines) == 2  # not the pair of the loop
     assert "the event loop _UnixSelectorEventLoop is shared by all workers" in lines
+
+
+def test_threads_that_python_does_not_know_are_counted() -> None:
+    """As those of a driver in C are."""
+    over, ended = threading.Lock(), threading.Event()
+
+    def hidden() -> None:
+        with over:
+            ended.set()
+
+    with over:
+        _thread.start_new_thread(hidden, ())
+        lines = leftovers(set(open_sockets()), threading.enumerate())
+    assert ended.wait(20)
+    assert lines == ["1 thread of compiled code will not run in workers"]
 
 
 def test_an_orderly_application_leaves_nothing() -> None:
