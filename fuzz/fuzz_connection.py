@@ -9,6 +9,7 @@ connection is closed.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 import threading
@@ -30,7 +31,8 @@ from fuzz.fuzz_head import SPIKES as HEAD_SPIKES
 from fuzz.heads import heads
 from fuzz.oracle_connection import Call, expected, statuses
 from potstill.core.engine import Engine
-from potstill.core.options import Options
+from potstill.core.options import AccessLog, Options
+from potstill.settings.log_formats import parse
 
 BODY_BYTES_MAX = 2000
 # Small, so that bodies of some bytes go through the spool file as well.
@@ -71,6 +73,9 @@ OPTIONS = Options(
     health_path="",
     ready_path="",
     handover_limit=512,
+    server_timing=False,
+    # Every field that a client sends is written out, which is where escapes go wrong.
+    access_log=AccessLog(parse("json"), os.devnull, (), 1.0, 0.0),
 )
 
 
