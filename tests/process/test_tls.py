@@ -129,9 +129,11 @@ def test_a_renewal_under_load(authority: Authority) -> None:
         for thread in load:
             thread.start()
         try:
+            wait_for_serial(seen, pair.serial)
             for _ in range(2):
+                before = len(running.log.lines())
                 served.append(authority.issue("localhost", "127.0.0.1", file="renewed").serial)
-                running.log.wait_for("tls: loaded .*renewed.pem", WAIT_RENEWAL_S)
+                running.log.wait_for("tls: loaded .*renewed.pem", WAIT_RENEWAL_S, since=before)
                 wait_for_serial(seen, served[-1])
         finally:
             over.set()
