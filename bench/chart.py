@@ -26,7 +26,12 @@ MARGIN = 20
 HEAD_HEIGHT = 56
 # The longest bar of a panel stands for this many times its shortest.
 SCALE = 8.0
-COLOURS = {Role.OURS: "#b5651d", Role.PEER: "#8fa3b0", Role.FLOOR: "#d8d8d8"}
+COLOURS = {
+    Role.OURS: "#b5651d",
+    Role.WATCHED: "#d9a05b",
+    Role.PEER: "#8fa3b0",
+    Role.FLOOR: "#d8d8d8",
+}
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#222}.small{fill:#666}"
     ".title,.ours{font-weight:600}.head{font-size:18px;font-weight:600}"

@@ -52,16 +52,20 @@ def run(
                 if turn and scenario.kind in ONCE:
                     continue
                 for server in _rotated(servers, turn):
-                    if server.role is Role.FLOOR and scenario.floor is None:
-                        continue
-                    if scenario.workers > 1 and not server.several:
-                        continue
-                    if scenario.secure and not server.secure:
+                    if not _takes_part(server, scenario):
                         continue
                     measured = _sample(server, scenario, place, plan)
                     yield Sample(
                         server.name, scenario.name, turn, measured.figures, measured.fault, measured.note
                     )
+
+
+def _takes_part(server: Server, scenario: Scenario) -> bool:
+    if server.role is Role.FLOOR and scenario.floor is None:
+        return False
+    if server.only and scenario.name not in server.only:
+        return False
+    return (scenario.workers == 1 or server.several) and (server.secure or not scenario.secure)
 
 
 def _prepare(directory: Path, plan: Plan) -> Place:

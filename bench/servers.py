@@ -27,6 +27,7 @@ PROBE_TIMEOUT_S = 60
 
 class Role(Enum):
     OURS = "ours"
+    WATCHED = "ours, with everything on that lets an operator see inside"
     PEER = "peer"
     FLOOR = "floor"
 
@@ -58,6 +59,7 @@ class Server:
     role: Role = Role.PEER
     several: bool = False  # it can serve from several processes
     secure: bool = False  # it can speak TLS
+    only: tuple[str, ...] = ()  # the scenarios it is measured in; (): all
 
     def version(self) -> str:
         if self.role is Role.FLOOR:
@@ -144,6 +146,14 @@ def _potstill(launch: Launch) -> list[str]:
     )
 
 
+def _watched(launch: Launch) -> list[str]:
+    """An access log with a line for each request, and an admin listener."""
+    log, admin = launch.floor.with_name("access.log"), launch.floor.with_name("admin.sock")
+    log.unlink(missing_ok=True)
+    seen = ["--access-log", str(log), "--access-log-format", "combined", "--admin", f"unix:{admin}"]
+    return [*_potstill(launch), *seen]
+
+
 def _granian(launch: Launch) -> list[str]:
     options = f"--interface wsgi --http 1 --workers {launch.workers} --blocking-threads {THREADS}"
     limits = (
@@ -226,6 +236,17 @@ SERVERS = (
         role=Role.OURS,
         several=True,
         secure=True,
+    ),
+    Server(
+        "watched",
+        "potstill",
+        "potstill.core.engine",
+        _watched,
+        "`make build`",
+        "potstill with an access log in a file and the admin listener",
+        role=Role.WATCHED,
+        several=True,
+        only=("hello", "browser"),
     ),
     Server(
         "bjoern",
