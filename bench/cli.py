@@ -119,7 +119,7 @@ def _about(plan: Plan, rounds: int) -> dict[str, str]:
     return {
         "when": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "what": f"medians of {rounds} interleaved rounds of {plan.seconds} s, each after a warm-up",
-        "where": f"{_cpu_model()}, {os.cpu_count()} cores, Linux {platform.release()}",
+        "where": f"{_cpu_model()}, {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}",
         "server": f"on core {plan.server_core}, 8 threads; Python {platform.python_version()}",
         "load": f"{_first_words(['wrk', '--version'])}, one thread on core {plan.load_core}",
         "commit": _first_words(["git", "describe", "--always", "--dirty"]) or "none",
