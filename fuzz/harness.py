@@ -3,7 +3,7 @@
 A run first replays the corpus, then lets hypothesis make inputs until the time is over: half of them corpus
 entries that were cut, spliced and spiked, half of them built by the target's own grammar. An input that fails
 is made smaller, written to the corpus, and ends the run with exit code 1. The input at hand is always in
-work/<target>, so that it is there as well when the process does not survive it.
+inputs/<target>, so that it is there as well when the process does not survive it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Examined:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._data = b""
-        self._last = HERE / "work" / target.name
+        self._last = HERE / "inputs" / target.name
         self._last.parent.mkdir(exist_ok=True)
         self.count = 0
         self.failed = False

@@ -23,9 +23,13 @@ __all__ = [
 
 TYPE_CHECKING = False  # what type checkers take for true, without the cost of importing `typing`
 if TYPE_CHECKING:
+    from potstill import library
     from potstill.core.interrupts import ClientDisconnected, RequestTimeout
-    from potstill.library import WSGIServer, make_server, serve
     from potstill.simple import run_simple
+
+    WSGIServer = library.WSGIServer
+    make_server = library.make_server
+    serve = library.serve
 else:
 
     def __getattr__(name):

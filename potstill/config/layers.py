@@ -22,7 +22,7 @@ from potstill.net.address import parse_address
 from potstill.settings import BY_FIELD, OPTIONS, Option, Settings
 from potstill.settings.about import HOOKS, WORKERS
 from potstill.settings.desk import MEANT_BY_DEV
-from potstill.settings.kinds import Text
+from potstill.settings.kinds import Addresses, Text
 
 # Names the configuration file, and is no option.
 FILE_VARIABLE = "POTSTILL_CONFIG"
@@ -32,7 +32,6 @@ LIKENESS = 0.6
 # Variables that no option has are ignored, for Kubernetes and image builders set POTSTILL_… of their own
 # (POTSTILL_SERVICE_HOST, POTSTILL_VERSION). One that is nearly an option is a mistake, though.
 LIKENESS_OF_VARIABLE = 0.85
-ADDRESSES = ("bind", "admin", "redirect_http")
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def read(given: Given) -> Any:
     except ValueError as error:
         written = given.written or repr(given.value)
         raise ConfigurationError([f"{given.place}: {written} is not {error}"]) from None
-    wrong = wrong_addresses(given, value) if option.field in ADDRESSES else []
+    wrong = wrong_addresses(given, value) if isinstance(option.about.kind, Addresses) else []
     if wrong:
         raise ConfigurationError(wrong)
     return value

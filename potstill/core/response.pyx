@@ -441,7 +441,6 @@ cdef class Exchange:
         if self.options.in_child:
             leave_child(sys.exception())
         if self.interruption is not None and isinstance(sys.exception(), self.interruption):
-            withdraw()
             return                     # all was said and done when it was raised
         self._report("exception in", sys.exception())
         add(&self.workspace.counters.failures, 1)

@@ -7,9 +7,8 @@ from typing import Annotated
 import msgspec
 
 from potstill.settings.about import INSIGHT, LOGS, About
-from potstill.settings.kinds import Choice, Duration, Switch, Text
+from potstill.settings.kinds import Addresses, Choice, Duration, Switch, Text
 from potstill.settings.log_kinds import (
-    AdminAddresses,
     Fraction,
     HostPort,
     LogFormat,
@@ -74,7 +73,7 @@ class InsightSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         About(
             INSIGHT,
-            AdminAddresses(),
+            Addresses(optional=True),
             "Where to answer questions about the server itself: HOST:PORT or unix:/PATH; may be repeated.",
             reload=False,
         ),

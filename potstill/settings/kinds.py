@@ -251,7 +251,8 @@ class Addresses:
 
     def schema(self) -> Schema:
         address = {"type": "string", "pattern": r"\S"}
-        return {"anyOf": [address, {"type": "array", "items": address, "minItems": int(not self.optional)}]}
+        text = {"type": "string", "pattern": r"\S|^$"} if self.optional else address
+        return {"anyOf": [text, {"type": "array", "items": address, "minItems": int(not self.optional)}]}
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,8 @@ class Switch:
 
     def schema(self) -> Schema:
         words = ["yes", "no", "true", "false", "on", "off", "1", "0"]
-        return {"anyOf": [{"type": "boolean"}, {"enum": words}]}
+        # The words once more for editors, which offer what an enumeration has.
+        return {"anyOf": [{"type": "boolean"}, {"enum": words}, matching("|".join(words))]}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from potstill.settings.kinds import Addresses, Schema
+from potstill.settings.kinds import Schema, matching
 from potstill.settings.log_formats import NAMED, parse
 
 SYSLOG = "/dev/log"
@@ -52,7 +52,7 @@ class LogFormat:
         return value
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"}
+        return matching("[ -~]*[!-~][ -~]*")
 
 
 class Skip(NamedTuple):
@@ -123,7 +123,7 @@ class Fraction:
 
     def schema(self) -> Schema:
         number = {"type": "number", "minimum": 0, "maximum": 1}
-        return {"anyOf": [number, {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})? ?%?$"}]}
+        return {"anyOf": [number, matching(r"[0-9]{1,3}(\.[0-9]{1,6})? ?%?")]}
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Secret:
         return "(secret)" if value else "none"
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": "^[!-~]*$"}
+        return matching("[!-~]*")
 
 
 @dataclass(frozen=True)
@@ -163,18 +163,4 @@ class HostPort:
         return value or "none"
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": r"^(|none|\S+:[0-9]{1,5})$"}
-
-
-class AdminAddresses(Addresses):
-    """Addresses, also none."""
-
-    def read(self, given: object) -> tuple[str, ...]:
-        return () if given in ("", "none", [], ()) else super().read(given)
-
-    def show(self, value: tuple[str, ...]) -> str:
-        return ",".join(value) or "none"
-
-    def schema(self) -> Schema:
-        text = {"type": "string", "pattern": r"^([^\x00-\x1f\x7f]*)$"}
-        return {"anyOf": [text, {"type": "array", "items": text}]}
+        return {"type": "string", "pattern": r"^(|none|\s*\S+:[0-9]{1,5}\s*)$"}

@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "potstill"
 CYTHON = {".pyx", ".pxd"}
 
-# Where sources may stand; what is made (build/, results, fuzz/work/) is not read.
+# Where sources may stand; what is made (build/, results, fuzz/inputs/) is not read.
 SOURCE_PLACES = ("potstill", "tests", "bench", "fuzz", "examples", "scripts", "setup.py")
-MADE = {"build", "results", "work", "__pycache__"}
+MADE = {"build", "results", "inputs", "__pycache__"}
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from potstill.settings.kinds import Kind
+from potstill.settings.kinds import Addresses, Kind
 from potstill.settings.log_kinds import (
-    AdminAddresses,
     Fraction,
     HostPort,
     LogFormat,
@@ -35,8 +34,8 @@ GOOD: list[tuple[Kind, object, Any]] = [
     (Secret(), "abc", "abc"),
     (HostPort(), "[::1]:8125", "[::1]:8125"),
     (HostPort(), "none", ""),
-    (AdminAddresses(), "none", ()),
-    (AdminAddresses(), ["unix:/run/a"], ("unix:/run/a",)),
+    (Addresses(optional=True), "none", ()),
+    (Addresses(optional=True), ["unix:/run/a"], ("unix:/run/a",)),
 ]
 BAD: list[tuple[Kind, object]] = [
     (LogTarget(), ""),
@@ -52,7 +51,7 @@ BAD: list[tuple[Kind, object]] = [
     (Fraction(), True),
     (Secret(), "a b"),
     (HostPort(), "8125"),
-    (AdminAddresses(), [7]),
+    (Addresses(optional=True), [7]),
 ]
 
 
