@@ -9,13 +9,14 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.ref cimport PyObject
 
-from potstill.core.counting cimport store
+from potstill.core.counting cimport add, store
 from potstill.core.flight cimport flight_begin
 
 cdef str METHOD = "REQUEST_METHOD"
 cdef str TARGET = "REQUEST_URI"
 cdef str ROUTE = "potstill.route"
 cdef str LENGTH = "CONTENT_LENGTH"
+cdef str QUEUED = "potstill.queue_seconds"
 cdef str ID = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
 
@@ -33,12 +34,12 @@ cdef class Account:
         self._journal = journal
         self.wants_fields = journal is not None and journal.wants_fields
 
-    cdef void begin(self, Workspace workspace, dict environ, str addr, str port, long long now_ns,
+    cdef void begin(self, flight_t *slot, int phase, dict environ, str addr, str port, long long now_ns,
                     long long queue_ns) noexcept:
-        """The application is about to be called."""
+        """The application is about to be called, or the request to wait for that."""
         cdef PyObject *method = PyDict_GetItemWithError(environ, METHOD)
         cdef PyObject *target = PyDict_GetItemWithError(environ, TARGET)
-        flight_begin(workspace.flight, now_ns, queue_ns, None if method == NULL else <object>method,
+        flight_begin(slot, phase, now_ns, queue_ns, None if method == NULL else <object>method,
                      None if target == NULL else <object>target, addr, port)
 
     cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
@@ -56,6 +57,22 @@ cdef class Account:
             pass
         if self._journal is not None:
             self._journal.record(outcome, environ, fields, &workspace.counters.log_dropped)
+
+    cdef void refuse(self, Workspace workspace, int status, long long sent, str addr, dict environ) noexcept:
+        """The server itself has answered a request that the application has not seen, and that the ledger does not
+        know. `environ`: what there is of it, or None.
+        """
+        cdef outcome_t outcome
+        if self._journal is None:
+            return
+        try:
+            environ = {"REMOTE_ADDR": addr, **(environ or {})}
+            outcome.code, outcome.sent, outcome.received = status, sent, 0
+            outcome.queue_ns = outcome.first_byte_ns = <long long>(1e9 * environ.get(QUEUED, 0.0))
+            outcome.application_ns, outcome.ended_ns = 0, workspace.now_ns
+            self._journal.record(&outcome, environ, None, &workspace.counters.log_dropped)
+        except BaseException:          # memory
+            add(&workspace.counters.log_dropped, 1)
 
 
 cdef long long _number(object text) noexcept:

@@ -1,8 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """What is noted of a request when the application is called for it: since when it has waited, and until when it may
-take.
+take. And that it waits, while it does.
 """
 
+from potstill.core.counting cimport store
+from potstill.core.flight cimport FLIGHT_QUEUED, flight_name
+from potstill.core.peer cimport peer_name
 from potstill.core.stats cimport stats_queue
 
 from potstill.core.queueing import seconds_since
@@ -14,6 +17,7 @@ cdef bint call_begin(
     """`noticed_ns` is when it came. False where it has waited longer than --queue-timeout: it is not to be called."""
     cdef long long now = workspace.now_ns
     cdef long long queue_ns = max(now - noticed_ns, 0)
+    _wait_no_more(exchange)
     if service.trust_request_start:
         queue_ns = max(queue_ns, <long long>(1e9 * seconds_since(exchange.environ.get("HTTP_X_REQUEST_START"))))
     if exchange.held is None:
@@ -29,6 +33,28 @@ cdef bint call_begin(
     exchange.called_ns, exchange.queue_ns = now, queue_ns
     exchange.report_ns = service.slow_ns
     return True
+
+
+cdef void call_wait(Exchange exchange, Workspace workspace, long long noticed_ns) noexcept:
+    """It waits for a thread, or until the application wants it again; `noticed_ns` is when it came."""
+    exchange.waiting = workspace.stats.wait()
+    if exchange.waiting != NULL:
+        exchange.options.account.begin(exchange.waiting, FLIGHT_QUEUED, exchange.environ, exchange.remote_addr,
+                                       exchange.remote_port, noticed_ns, 0)
+        flight_name(exchange.waiting, None, exchange.environ.get("HTTP_X_REQUEST_ID"))
+
+
+cdef void call_end(Exchange exchange, object log) noexcept:
+    """It has ended, perhaps without having been called."""
+    _wait_no_more(exchange)
+    if exchange.held is not None:
+        exchange.held.drop(log, peer_name(exchange.remote_addr, exchange.remote_port))
+
+
+cdef inline void _wait_no_more(Exchange exchange) noexcept:
+    if exchange.waiting != NULL:
+        store(&exchange.waiting.since_ns, 0)
+        exchange.waiting = NULL
 
 
 cdef void _begin_again(Exchange exchange) noexcept:

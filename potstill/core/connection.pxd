@@ -78,5 +78,6 @@ cdef class Connection:
     cdef int _settle(self, Workspace workspace) except -1
     cdef int _close_politely(self, Workspace workspace) except -1
     cdef void _note_method(self, head_t *head, const unsigned char *data) noexcept
-    cdef int _refuse(self, Workspace workspace, int code) except -1
+    cdef int _deny(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size, int code) except -1
+    cdef int _refuse(self, Workspace workspace, int code, dict environ=*) except -1
     cdef int _linger(self, Workspace workspace) except -1

@@ -19,7 +19,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from potstill.core.body cimport Body
-from potstill.core.calling cimport call_begin
+from potstill.core.calling cimport call_begin, call_end, call_wait
 from potstill.core.facilities cimport Facilities, facilities_give, facilities_take
 from potstill.core.http1 cimport (
     COMPLETE, INCOMPLETE, REFUSE_BODY_RATE, REFUSE_BODY_TIMEOUT, REFUSE_BODY_TOO_LARGE, REFUSE_HEADER_TIMEOUT,
@@ -33,13 +33,12 @@ from potstill.core.pending cimport Pending, pending_keep
 from potstill.core.poll cimport NOTE_BROKEN, NOTE_DRAIN, NOTE_EXPIRED, NOTE_PEER_CLOSED, NOTE_READABLE
 from potstill.core.response cimport FRAMED_CLOSE, Exchange, peer_name, waits
 from potstill.core.runner cimport Runner
-from potstill.core.service cimport Service
+from potstill.core.service cimport Service, words_of
 from potstill.core.stats cimport add
 from potstill.core.transport cimport LOST, WOULD_BLOCK, Transport
 from potstill.core.workspace cimport INPUT_BYTES, Workspace
 
 from potstill.core.handover import is_shared
-from potstill.core.refusals import REFUSALS
 
 cdef enum:
     PENDING_READ_BYTES = 2048          # asked for at a time, of a head that comes in pieces
@@ -98,6 +97,7 @@ cdef class Connection:
         exchange.respond(self.service.application if self.inner is None else self.inner, workspace)
         runner.exchange = exchange.pending = None
         if waits(exchange):
+            call_wait(exchange, workspace, noticed_ns)
             self._go(PHASE_HELD)
             return
         add(&workspace.counters.exchanges, 1)
@@ -152,8 +152,7 @@ cdef class Connection:
     cdef void _drop_exchange(self) noexcept:
         cdef Facilities facilities = self.facilities
         if self.exchange is not None:
-            if self.exchange.held is not None:
-                self.exchange.held.drop(self.service.log, self._name())
+            call_end(self.exchange, self.service.log)
             self.exchange.environ = self.exchange.callbacks = None     # start_response may be kept; these are not
         self.exchange = None
         self.body = None
@@ -207,8 +206,8 @@ cdef class Connection:
 
     cdef int _expire(self, Workspace workspace) except -1:
         if self.phase == PHASE_HEAD:
-            self._note_method(&self.pending.head, self.pending.data)
-            return self._refuse(workspace, REFUSE_HEADER_TIMEOUT)
+            return self._deny(workspace, &self.pending.head, self.pending.data, self.pending.size,
+                              REFUSE_HEADER_TIMEOUT)
         if self.phase == PHASE_BODY:
             return self._refuse(workspace, REFUSE_BODY_TIMEOUT)
         if self.opening is not None:
@@ -289,8 +288,7 @@ cdef class Connection:
         if verdict == COMPLETE:
             return self._begin(workspace, head, data, size)
         if verdict != INCOMPLETE:
-            self._note_method(head, data)
-            return self._refuse(workspace, verdict)
+            return self._deny(workspace, head, data, size, verdict)
         if self.pending is None:
             # Its own parser reads the same bytes once more, so that it may go on where they end.
             self.pending = Pending(self.service.limits.fields_max)
@@ -308,7 +306,7 @@ cdef class Connection:
         self._note_method(head, data)
         if head.authority.length and data[head.target.start + 4] | 0x20 == c"s" and self.secured is None:
             # RFC 9110 section 7.4: an https resource must not be given out over a connection that is not secured.
-            return self._refuse(workspace, REFUSE_MISDIRECTED)
+            return self._deny(workspace, head, data, size, REFUSE_MISDIRECTED)
         self.body = Body.__new__(Body)
         self.body.memory_max = service.body_memory_bytes
         self.body.spool_dir = service.spool_dir
@@ -465,13 +463,15 @@ cdef class Connection:
         self.phase_octets = max(count, 0)
         return self._linger(workspace)
 
-    cdef int _refuse(self, Workspace workspace, int code) except -1:
+    cdef int _deny(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size, int code) except -1:
+        self._note_method(head, data)
+        return self._refuse(workspace, code, words_of(data, size))
+
+    cdef int _refuse(self, Workspace workspace, int code, dict environ=None) except -1:
         """Answer once, say that this is the end, and listen no more (RFC 9112 section 9.6)."""
-        refusal = REFUSALS[code]
-        add(&workspace.counters.refused[code], 1)
-        self.service.log.info("refused %s: %d %s: %s", self._name(),
-                              refusal.status, refusal.rule, refusal.text)
-        self.service.put_refusal(workspace, code, self.head_only)
+        if environ is None and self.exchange is not None:
+            environ = self.exchange.environ
+        self.service.refuse(workspace, code, self.head_only, self.remote_addr, self.remote_port, environ)
         self.transport.send(workspace.output, workspace.output_size)
         self.pending = None
         self._drop_exchange()

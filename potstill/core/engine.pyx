@@ -16,6 +16,7 @@ from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
 from posix.unistd cimport close as close_fd
 
 from potstill.core.account cimport Account
+from potstill.core.calling cimport call_wait
 from potstill.core.connection cimport (
     PHASE_ENDED,
     PHASE_GO_ON,
@@ -364,6 +365,7 @@ cdef class Engine:
                 elif self.service.backlog_max and self.schedule.backlog.count >= self.service.backlog_max:
                     connection.turn_away(workspace, REFUSE_BACKLOG_FULL)
                 else:
+                    call_wait(connection.exchange, workspace, slot.queued_ns)
                     me.then = THEN_BACKLOG
                     return
         self._conclude(connection, slot, me, workspace)

@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""What is in the application now, told in shared memory: so that who looks on needs neither the GIL of the worker nor
-the worker, which may be gone.
+"""What is in the application now, or waits for it, told in shared memory: so that who looks on needs neither the GIL of
+the worker nor the worker, which may be gone.
 
-A slot has one writer, its thread. It empties the slot before it writes and dates it afterwards; a reader copies the
-slot and looks whether the date is still the same.
+A slot has one writer at a time: its thread, or for a request that waits whoever holds the GIL. It empties the slot
+before it writes and dates it afterwards; a reader copies the slot and looks whether the date is still the same.
 """
 
 from libc.string cimport memcpy
@@ -18,7 +18,7 @@ cdef extern from "Python.h":
     const unsigned char *PyUnicode_1BYTE_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
-cdef tuple PHASES = ("", "running", "writing")
+cdef tuple PHASES = ("", "running", "writing", "queued")
 
 
 cdef inline Py_ssize_t _put(char *into, Py_ssize_t room, object text) noexcept:
@@ -31,13 +31,13 @@ cdef inline Py_ssize_t _put(char *into, Py_ssize_t room, object text) noexcept:
     return size
 
 
-cdef void flight_begin(flight_t *slot, long long now_ns, long long queue_ns, object method, object target,
+cdef void flight_begin(flight_t *slot, int phase, long long now_ns, long long queue_ns, object method, object target,
                        object addr, object port) noexcept:
     cdef Py_ssize_t at
     store(&slot.since_ns, 0)
     fence_written()
     store(&slot.queue_ns, queue_ns)
-    store(&slot.phase, FLIGHT_RUNNING)
+    store(&slot.phase, phase)
     store(&slot.sent, 0)
     _put(slot.method, METHOD_BYTES, method)
     _put(slot.target, TARGET_BYTES, target)
@@ -75,7 +75,7 @@ cdef list flights_read(const flight_t *slots, int count):
         found.append((since, Flight(
             method=_text(copy.method), target=_text(copy.target), peer=peer_name(addr, port),
             route=_text(copy.route), request_id=_text(copy.request_id), since_s=since / 1e9,
-            queued_s=copy.queue_ns / 1e9, phase=PHASES[copy.phase] if 0 < copy.phase < 3 else "", sent=copy.sent,
+            queued_s=copy.queue_ns / 1e9, phase=PHASES[copy.phase] if 0 < copy.phase < 4 else "", sent=copy.sent,
             slot=i)))
     found.sort(key=_since)
     return [each for _, each in found]

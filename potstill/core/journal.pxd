@@ -11,11 +11,11 @@ cdef extern from "<pthread.h>" nogil:
         pass
 
 # Lines on their way. Written by whoever holds the GIL, read by the writer's thread without it: the one moves `written`,
-# and `limit` where it begins anew at the front; the other moves `read`.
+# and `limit` where it begins a new lap; the other moves `read`. Both are positions: laps, and the place in this one.
 cdef struct ring_t:
     char *octets                       # owned
     long long written
-    long long limit                    # where the lines end that stand behind `read`, when `written` is in front of it
+    long long limit                    # where the lap before ended
     long long read
 
 # What the writer is told, and what it tells.

@@ -6,13 +6,15 @@ GIL, and one who reads, so the ring needs no lock. The writer sleeps without a c
 one wakes it, and it waits a little for more. When a file or a pipe does not take what is written, the ring fills, and
 lines without room are dropped and counted: no request ever waits for a log.
 
+An empty ring begins a new lap, and the writer stays until it is empty. So it is always the same few pages that lines go
+through, which are in the cache; the rest is for when a disk stands still. A position counts laps in its upper half:
+where the one who reads is a lap behind and has nothing left in it, the whole ring has room.
+
 Several workers write to the same file. Each write ends with a line, and is either of at most PIPE_BUF octets or to a
 regular file opened to append; the kernel keeps such whole. A file is opened anew by its name when that is asked for,
 and when the name has come to stand for another file.
 """
 
-from cpython.dict cimport PyDict_GetItem
-from cpython.ref cimport PyObject
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcpy, strlen
@@ -67,11 +69,15 @@ cdef extern from "<fcntl.h>" nogil:
 cdef enum:
     RING_BYTES = 1 << 20
     HURRY_BYTES = 1 << 16              # of lines that wait: the writer is not to wait for more
+    LAP_BYTES_MIN = 1 << 16            # of a lap, before an empty ring begins a new one
+    ROUNDS = 4                         # in which the writer tries to leave the ring empty
+    LAP_BITS = 32
     PATIENCE_MS = 1000                 # for a pipe that is full and does not block, before lines are given up
     FILE_MODE = 0o644
 
 cdef long long BATCH_NS = 50_000_000              # how long a line may wait for others
 cdef long long LOOK_NS = 1_000_000_000            # between two looks whether the file's name is another's
+cdef long long PLACE = (1LL << LAP_BITS) - 1      # of a position
 cdef double COMPLAINT_S = 60.0
 cdef str TARGET_KEY = "REQUEST_URI"
 
@@ -155,8 +161,7 @@ cdef class Journal:
         if outcome.queue_ns + outcome.application_ns < self._slower_ns:
             return False
         try:
-            target = <object>PyDict_GetItem(environ, TARGET_KEY)
-            path = (<str>target).encode("latin-1").partition(b"?")[0]
+            path = environ.get(TARGET_KEY, "").encode("latin-1").partition(b"?")[0]
             for begin, longer, first, last in self._rules:
                 if first <= outcome.code <= last and (path.startswith(begin) if longer else not begin or path == begin):
                     return False
@@ -174,25 +179,25 @@ cdef class Journal:
         cdef ring_t *ring = &self._ring
         cdef long long read = load_acquired(&ring.read)
         cdef long long at = ring.written
-        if at >= read and size >= RING_BYTES - at:
-            if size >= read:
-                return False
-            store(&ring.limit, at)     # begins anew at the front
-            memcpy(ring.octets, line, size)
-            store_released(&ring.written, size)
-        elif at < read and size >= read - at:
+        cdef long long end = RING_BYTES
+        if at >> LAP_BITS == read >> LAP_BITS and (
+                size > RING_BYTES - (at & PLACE) or (at == read and at & PLACE >= LAP_BYTES_MIN)):
+            store(&ring.limit, at & PLACE)
+            at = (at | PLACE) + 1      # a new lap
+        if at >> LAP_BITS != read >> LAP_BITS and read & PLACE < ring.limit:
+            end = read & PLACE         # behind it are lines of the lap before
+        if size > end - (at & PLACE):
             return False
-        else:
-            memcpy(ring.octets + at, line, size)
-            store_released(&ring.written, at + size)
-        if load(&self._writer.asleep) or (not self._writer.hurry and at - read > HURRY_BYTES):
+        memcpy(ring.octets + (at & PLACE), line, size)
+        store_released(&ring.written, at + size)
+        if load(&self._writer.asleep) or (not self._writer.hurry and _waiting(ring) > HURRY_BYTES):
             self._wake(False)
         return True
 
     cdef void _wake(self, bint reopen) noexcept:
         pthread_mutex_lock(&self._writer.lock)
         store(&self._writer.asleep, 0)
-        self._writer.hurry = self._ring.written - self._ring.read > HURRY_BYTES or reopen
+        self._writer.hurry = _waiting(&self._ring) > HURRY_BYTES or reopen
         self._writer.reopen |= reopen
         pthread_cond_signal(&self._writer.news)
         pthread_mutex_unlock(&self._writer.lock)
@@ -240,6 +245,13 @@ def syslog_socket(address):
         made.close()
         raise
     return made
+
+
+cdef inline long long _waiting(ring_t *ring) noexcept nogil:
+    """How many octets have not been written, for whoever puts lines in."""
+    cdef long long at = ring.written
+    cdef long long read = load(&ring.read)
+    return at - read if at >> LAP_BITS == read >> LAP_BITS else (at & PLACE) + ring.limit - (read & PLACE)
 
 
 # The writer
@@ -306,13 +318,18 @@ cdef void _reopen(writer_t *writer) noexcept nogil:
 
 
 cdef void _drain(ring_t *ring, writer_t *writer) noexcept nogil:
-    """Write all lines that there are."""
-    cdef long long written = load_acquired(&ring.written)
-    cdef long long read = ring.read
-    cdef long long end = written if written >= read else load(&ring.limit)
-    if end > read:
-        _write_lines(writer, ring.octets + read, end - read)
-    store_released(&ring.read, end if written >= read else 0)
+    """Write all lines that there are, and those that come meanwhile."""
+    cdef long long written, place
+    for _ in range(ROUNDS):
+        written = load_acquired(&ring.written)
+        if written >> LAP_BITS != ring.read >> LAP_BITS:
+            place = ring.read & PLACE
+            _write_lines(writer, ring.octets + place, load(&ring.limit) - place)
+            store_released(&ring.read, written & ~PLACE)
+        _write_lines(writer, ring.octets + (ring.read & PLACE), written - ring.read)
+        store_released(&ring.read, written)
+        if load(&ring.written) == written:
+            return
 
 
 cdef void _write_lines(writer_t *writer, const char *lines, long long size) noexcept nogil:

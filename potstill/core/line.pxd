@@ -1,5 +1,7 @@
 # A line of the access log, made of what is known of a request.
 
+from cpython.ref cimport PyObject
+
 from potstill.core.ledger cimport outcome_t
 
 cdef enum:
@@ -14,13 +16,14 @@ cdef struct page_t:
 
 cdef struct step_t:
     int kind
-    int escape
-    unsigned char fence                # an octet that the value must not hold; 0: none
+    bint as_json
+    const unsigned char *unsafe        # 256 octets: which do not stand for themselves in its value; borrowed
+    PyObject *key                      # borrowed from the format
     const char *text                   # of a literal, borrowed from the key
     Py_ssize_t size
 
 cdef class LineFormat:
-    cdef list _keys                    # one for each step: a text's octets, the key that is asked for, or None
+    cdef list _keys                    # one for each step: a text's octets, or the key that is asked for
     cdef step_t *_steps                # owned
     cdef int _count
     cdef readonly bint wants_fields    # of the answer

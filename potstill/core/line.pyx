@@ -8,7 +8,6 @@ LINE_BYTES_MAX in one piece, and so no line is torn by another process's.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItemWithError
 from cpython.ref cimport PyObject
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
@@ -18,6 +17,7 @@ import json
 import os
 
 cdef extern from "Python.h":
+    PyObject *PyDict_GetItemWithError(object mapping, PyObject *key) except? NULL
     int PyUnicode_KIND(object text)
     const unsigned char *PyUnicode_1BYTE_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
@@ -41,10 +41,9 @@ cdef enum:
     ENVIRON, ANSWER_FIELD, COLOUR, PLAIN
 
 cdef enum:
-    ESCAPE_NONE = 0
-    ESCAPE_QUOTED = 1
     ESCAPE_BARE = 2
     ESCAPE_JSON = 3
+    SHORT = 16
 
 cdef const char *MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 cdef const char *HEX = b"0123456789abcdef"
@@ -66,18 +65,16 @@ cdef str PROTOCOL_KEY = "SERVER_PROTOCOL"
 cdef str ID_KEY = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
 
-cdef unsigned char[256] UNSAFE         # octets that do not stand for themselves between quotes
-cdef unsigned char[256] UNSAFE_BARE    # … and elsewhere
+
+cdef bytes _unsafe(int escape, str fence):
+    """256 octets: which do not stand for themselves in a value, and so neither does what follows it in the format."""
+    marks = b'"\\' + (b" " if escape == ESCAPE_BARE else b"")
+    if escape != ESCAPE_JSON and not fence.isalnum():
+        marks += fence.encode()
+    return bytes([not 0x20 <= octet < 0x7f or octet in marks for octet in range(256)])
 
 
-cdef void _fill_table():
-    cdef int octet
-    for octet in range(256):
-        UNSAFE[octet] = not 0x20 <= octet < 0x7f or octet == c'"' or octet == c"\\"
-        UNSAFE_BARE[octet] = UNSAFE[octet] or octet == c" "
-
-
-_fill_table()
+cdef dict TABLES = {}                  # of _unsafe, each under itself, kept for ever: there are few
 
 
 cdef class LineFormat:
@@ -105,12 +102,14 @@ cdef class LineFormat:
             elif atom in AT:
                 atom, key = "environ", AT[atom]
             if atom == "text":
-                key = text.encode()
+                key = text.encode() + bytes(SHORT)
                 step.text = PyBytes_AS_STRING(key)
-                step.size = PyBytes_GET_SIZE(key)
+                step.size = PyBytes_GET_SIZE(key) - SHORT
             step.kind = KINDS[atom]
-            step.escape = escape
-            step.fence = ord(fence) if fence and not fence.isalnum() and escape != ESCAPE_JSON else 0
+            step.as_json = escape == ESCAPE_JSON
+            table = _unsafe(escape, " " if step.kind == REQUEST else fence)    # what is one of three words stays one
+            step.unsafe = <const unsigned char *>PyBytes_AS_STRING(TABLES.setdefault(table, table))
+            step.key = <PyObject *>key
             self.wants_fields |= step.kind == ANSWER_FIELD
             self._keys.append(key)
             self._count += 1
@@ -136,13 +135,18 @@ cdef class LineFormat:
     cdef int _render(self, page_t *page, const outcome_t *outcome, dict environ, list fields) except -1:
         cdef long long total_ns = outcome.queue_ns + outcome.application_ns
         cdef step_t *step
+        cdef PyObject *value
         cdef int i
         for i in range(self._count):
             step = &self._steps[i]
             if step.kind == TEXT:
-                _put(page, step.text, step.size)
+                if step.size <= SHORT <= page.end - page.at:
+                    memcpy(page.at, step.text, SHORT)
+                    page.at += step.size
+                else:
+                    _put(page, step.text, step.size)
             elif step.kind == ENVIRON:
-                _put_value(page, step, _get(environ, self._keys[i]))
+                _put_value(page, step, PyDict_GetItemWithError(environ, step.key))
             elif step.kind == REQUEST:
                 _put_request(page, step, environ)
             elif step.kind == STATUS:
@@ -172,10 +176,11 @@ cdef class LineFormat:
             elif step.kind == RECEIVED:
                 _put_number(page, outcome.received)
             elif step.kind == REQUEST_ID:
-                found = _get(environ, ID_KEY)
-                _put_value(page, step, _get(environ, ID_FIELD) if found is None else found)
+                value = _get(environ, ID_KEY)
+                _put_value(page, step, _get(environ, ID_FIELD) if value == NULL else value)
             elif step.kind == ANSWER_FIELD:
-                _put_value(page, step, _field(fields, self._keys[i]))
+                found = _field(fields, <object>step.key)
+                _put_value(page, step, NULL if found is None else <PyObject *>found)
             elif step.kind == COLOUR:
                 _put(page, b"\x1b[32m" if outcome.code < 300 else b"\x1b[36m" if outcome.code < 400
                      else b"\x1b[33m" if outcome.code < 500 else b"\x1b[31m", 5)
@@ -226,9 +231,9 @@ cdef int _offset_minutes(time_t second, tm *local) noexcept:
 # Values
 
 
-cdef inline object _get(dict environ, object key):
-    cdef PyObject *found = PyDict_GetItemWithError(environ, key)
-    return None if found == NULL else <object>found
+cdef inline PyObject *_get(dict environ, str key) except? NULL:
+    """Borrowed; NULL for none."""
+    return PyDict_GetItemWithError(environ, <PyObject *>key)
 
 
 cdef object _field(list fields, str name):
@@ -240,26 +245,24 @@ cdef object _field(list fields, str name):
     return None
 
 
-cdef int _put_request(page_t *page, step_t *step, dict environ) except -1:
-    cdef step_t inner = step[0]
-    inner.fence = c" " if step.escape != ESCAPE_JSON else 0        # what is one of three words stays one
-    _put_value(page, &inner, _get(environ, METHOD_KEY))
+cdef int _put_request(page_t *page, const step_t *step, dict environ) except -1:
+    _put_value(page, step, _get(environ, METHOD_KEY))
     _put(page, b" ", 1)
-    _put_value(page, &inner, _get(environ, TARGET_KEY))
+    _put_value(page, step, _get(environ, TARGET_KEY))
     _put(page, b" ", 1)
-    return _put_value(page, &inner, _get(environ, PROTOCOL_KEY))
+    return _put_value(page, step, _get(environ, PROTOCOL_KEY))
 
 
-cdef int _put_part(page_t *page, step_t *step, dict environ) except -1:
+cdef int _put_part(page_t *page, const step_t *step, dict environ) except -1:
     """The target up to its question mark, or what is behind."""
     cdef const unsigned char *octets
     cdef const unsigned char *mark
     cdef Py_ssize_t size, at
-    target = _get(environ, TARGET_KEY)
-    if type(target) is not str or PyUnicode_KIND(target) != 1:
-        return _put_value(page, step, None)
-    octets = PyUnicode_1BYTE_DATA(target)
-    size = PyUnicode_GET_LENGTH(target)
+    cdef PyObject *target = _get(environ, TARGET_KEY)
+    if not _is_octets(target):
+        return _put_value(page, step, NULL)
+    octets = PyUnicode_1BYTE_DATA(<object>target)
+    size = PyUnicode_GET_LENGTH(<object>target)
     mark = <const unsigned char *>memchr(octets, c"?", size)
     at = size if mark == NULL else mark - octets
     if step.kind == PATH:
@@ -268,18 +271,26 @@ cdef int _put_part(page_t *page, step_t *step, dict environ) except -1:
     return _put_octets(page, step, octets + at, size - at)
 
 
-cdef int _put_value(page_t *page, step_t *step, object value) except -1:
+cdef inline bint _is_octets(PyObject *value) noexcept:
+    return value != NULL and type(<object>value) is str and PyUnicode_KIND(<object>value) == 1
+
+
+cdef int _put_value(page_t *page, const step_t *step, PyObject *value) except -1:
     """A text of the environ or of the application's; "-" for none, which JSON has as nothing."""
-    if value is None:
-        return 0 if step.escape == ESCAPE_JSON else _put(page, b"-", 1)
-    if type(value) is not str:
-        value = _as_text(value)
-    if PyUnicode_KIND(value) == 1:
-        return _put_octets(page, step, PyUnicode_1BYTE_DATA(value), PyUnicode_GET_LENGTH(value))
-    if step.escape == ESCAPE_JSON:     # no octets, so it comes from the application
-        octets = json.dumps(value[:page.value_max]).removeprefix('"').removesuffix('"').encode()
+    if _is_octets(value):              # borrowed: nothing runs meanwhile that could take it away
+        return _put_octets(page, step, PyUnicode_1BYTE_DATA(<object>value), PyUnicode_GET_LENGTH(<object>value))
+    if value == NULL or <object>value is None:
+        return 0 if step.as_json else _put(page, b"-", 1)
+    return _put_text(page, step, <object>value)
+
+
+cdef int _put_text(page_t *page, const step_t *step, object value) except -1:
+    """What did not come as octets, and so comes from the application."""
+    text = value if type(value) is str else _as_text(value)
+    if step.as_json and PyUnicode_KIND(text) != 1:
+        octets = json.dumps(text[:page.value_max]).removeprefix('"').removesuffix('"').encode()
         return _put(page, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
-    octets = value.encode("utf-8", "backslashreplace")
+    octets = text.encode("latin-1" if PyUnicode_KIND(text) == 1 else "utf-8", "backslashreplace")
     return _put_octets(page, step, <const unsigned char *>PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
 
 
@@ -290,20 +301,19 @@ cdef str _as_text(object value):
         return f"<{type(value).__name__}>"
 
 
-cdef int _put_octets(page_t *page, step_t *step, const unsigned char *octets, Py_ssize_t size) except -1:
-    cdef const unsigned char *unsafe = &UNSAFE_BARE[0] if step.escape == ESCAPE_BARE else &UNSAFE[0]
-    cdef unsigned char fence = step.fence      # 0 is unsafe anyway
+cdef int _put_octets(page_t *page, const step_t *step, const unsigned char *octets, Py_ssize_t size) except -1:
+    cdef const unsigned char *unsafe = step.unsafe
     cdef Py_ssize_t at = 0, begin
     size = min(size, page.value_max)
-    if size == 0 and step.escape != ESCAPE_JSON:
+    if size == 0 and not step.as_json:
         return _put(page, b"-", 1)
     while at < size:
         begin = at
-        while at < size and not unsafe[octets[at]] and octets[at] != fence:
+        while at < size and not unsafe[octets[at]]:
             at += 1
         _put(page, <const char *>octets + begin, at - begin)
         if at < size:
-            _put_escaped(page, octets[at], step.escape == ESCAPE_JSON)
+            _put_escaped(page, octets[at], step.as_json)
             at += 1
     return 0
 

@@ -51,25 +51,28 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A request inside the application, as shared memory tells it: its texts are cut, and visible ASCII."""
+    """A request in the application, or waiting for it, by shared memory: texts are cut, and visible ASCII."""
 
     method: str
     target: str
     peer: str  # address:port, or "unix"
     route: str  # this and the request id are known when a request is older than a tenth of a second
     request_id: str
-    since_s: float  # when the application was called, by the monotonic clock of the machine
-    queued_s: float  # before that
-    phase: str  # "running", and "writing" when the head of the answer is made
+    since_s: float  # when the application was called, or it came, by the monotonic clock of the machine
+    queued_s: float  # before the application was called
+    phase: str  # "queued", "running", and "writing" when the head of the answer is made
     sent: int  # octets of the answer's body
     slot: int  # of the engine's statistics
-    thread_id: int = 0  # the kernel's
+    thread_id: int = 0  # the kernel's; 0: none has it yet
 
     def line(self, now_s: float) -> str:
         """One line of a log; `now_s` by the same clock."""
+        what = f"{self.method} {self.target} from {self.peer}, request id {self.request_id or '-'}:"
+        age_s = max(0.0, now_s - self.since_s)
+        if self.phase == "queued":
+            return f"{what} {age_s:.3f} s queued"
         return (
-            f"{self.method} {self.target} from {self.peer}, request id {self.request_id or '-'}: "
-            f"{max(0.0, now_s - self.since_s):.3f} s in the application, {self.queued_s:.3f} s queued, "
+            f"{what} {age_s:.3f} s in the application, {self.queued_s:.3f} s queued, "
             f"{self.phase}, {self.sent} bytes sent, in thread {self.thread_id}"
         )
 

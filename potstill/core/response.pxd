@@ -3,6 +3,7 @@
 from potstill.core.account cimport Account
 from potstill.core.answer cimport answer_t
 from potstill.core.file_wrapper cimport FileWrapper
+from potstill.core.flight cimport flight_t
 from potstill.core.held cimport Held
 from potstill.core.peer cimport peer_name
 from potstill.core.transport cimport Transport
@@ -52,6 +53,7 @@ cdef class Exchange:
     cdef list fields                   # … with these fields, where the access log wants them
     cdef bytes last_fields             # trailers of the answer, rendered
     cdef list callbacks                # to call when the client leaves
+    cdef flight_t *waiting             # where it is to be seen while it waits; borrowed from Stats; NULL: nowhere
     cdef Held held                     # why it waits, or None: it was not postponed
     cdef object taken                  # the socket that it has taken over, or None: nothing more is sent here
     # What has happened

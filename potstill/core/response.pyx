@@ -20,7 +20,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from potstill.core.account cimport put_timing
 from potstill.core.answer cimport answer_render
-from potstill.core.flight cimport FLIGHT_WRITING
+from potstill.core.flight cimport FLIGHT_RUNNING, FLIGHT_WRITING
 from potstill.core.ledger cimport outcome_t
 from potstill.core.peer cimport peer_name
 from potstill.core.poll cimport clock_ns, wait_writable
@@ -117,7 +117,7 @@ cdef class Exchange:
         self.workspace = workspace
         self.thread = PyThread_get_thread_ident()
         workspace.output_size = 0
-        self.options.account.begin(workspace, self.environ, self.remote_addr, self.remote_port,
+        self.options.account.begin(workspace.flight, FLIGHT_RUNNING, self.environ, self.remote_addr, self.remote_port,
                                    self.called_ns, self.queue_ns)
         try:
             try:

@@ -25,4 +25,6 @@ cdef class Service:
     cdef ResponseOptions answers
     cdef object log
 
-    cdef int put_refusal(self, Workspace workspace, int code, bint head_only) except -1
+    cdef int refuse(self, Workspace workspace, int code, bint head_only, str addr, str port, dict environ) except -1
+
+cdef dict words_of(const unsigned char *data, size_t size)

@@ -4,10 +4,15 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
+from potstill.core.peer cimport peer_name
 from potstill.core.response cimport ResponseOptions
+from potstill.core.stats cimport add
 from potstill.core.workspace cimport Workspace
 
 from potstill.core.refusals import REFUSALS, refusal_answer
+
+cdef enum:
+    LINE_BYTES_SEEN = 2048             # of a request line that was refused: more is not told
 
 
 @cython.final
@@ -39,9 +44,13 @@ cdef class Service:
         self.answers = answers
         self.log = log
 
-    cdef int put_refusal(self, Workspace workspace, int code, bint head_only) except -1:
-        """Render the whole answer that refuses a request, the last of its connection (RFC 9112 section 9.6)."""
+    cdef int refuse(self, Workspace workspace, int code, bint head_only, str addr, str port, dict environ) except -1:
+        """Render the whole answer that refuses a request, the last of its connection (RFC 9112 section 9.6), and tell
+        of it. `environ`: as much as is known of the request.
+        """
         refusal = REFUSALS[code]
+        add(&workspace.counters.refused[code], 1)
+        self.log.info("refused %s: %d %s: %s", peer_name(addr, port), refusal.status, refusal.rule, refusal.text)
         head, body = refusal_answer(refusal)
         if refusal.status == 503:
             head += self.retry_after   # RFC 9110 section 10.2.3
@@ -53,4 +62,16 @@ cdef class Service:
         workspace.put_date()
         workspace.put(b"\r\n", 2)
         workspace.put(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+        self.answers.account.refuse(workspace, refusal.status, PyBytes_GET_SIZE(body), addr, environ)
         return 0
+
+
+cdef dict words_of(const unsigned char *data, size_t size):
+    """What an environ would have of a request line that may be none: three words, or as many as there are."""
+    line = (<bytes>data[:min(size, LINE_BYTES_SEEN)]).lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
+    method, _, rest = line.decode("latin-1").partition(" ")
+    target, _, version = rest.rpartition(" ")
+    words = {"REQUEST_METHOD": method, "REQUEST_URI": rest}
+    if version.startswith("HTTP/"):
+        words.update(REQUEST_URI=target, SERVER_PROTOCOL=version)
+    return words

@@ -7,6 +7,7 @@ from potstill.core.ledger cimport Ledger
 
 cdef enum:
     REFUSALS_MAX = 96
+    WAITING_MAX = 64                   # requests of a worker that are seen while they wait; there may be more
 
 cdef struct counters_t:
     long long exchanges                # responses ended, whatever their fate
@@ -45,13 +46,16 @@ cdef void stats_queue(counters_t *counters, long long waited_ns) noexcept nogil
 cdef class Stats:
     cdef object _mapping               # the anonymous shared mapping that owns the memory
     cdef counters_t *_slots            # inside of it
-    cdef flight_t *_flights            # … behind those
+    cdef flight_t *_flights            # … behind those, one a thread
+    cdef flight_t *_waiting            # … and WAITING_MAX
+    cdef int _turn                     # which of these is tried next
     cdef readonly Ledger ledger
     cdef readonly int threads
     cdef readonly Board board
     cdef readonly int number           # of its seat on the board
     cdef counters_t *slot(self, int thread) noexcept
     cdef flight_t *flight(self, int thread) noexcept
+    cdef flight_t *wait(self) noexcept
     cdef seat_t *seat(self) noexcept
 
 cdef class Board:

@@ -21,6 +21,10 @@ from potstill.core.refusals import REFUSALS
 from potstill.core.report import Gauges
 
 
+cdef enum:
+    TRIED_MAX = 4
+
+
 cdef void stats_queue(counters_t *counters, long long waited_ns) noexcept nogil:
     """Count a request that has waited so long for its turn."""
     histogram_add(&counters.queued, waited_ns, waited_ns // 1000)
@@ -80,10 +84,11 @@ cdef class Stats:
         self.board.clear(number)
         self.number = number
         self.threads = threads
-        self._mapping = mmap.mmap(-1, threads * (sizeof(counters_t) + sizeof(flight_t)))
+        self._mapping = mmap.mmap(-1, threads * sizeof(counters_t) + (threads + WAITING_MAX) * sizeof(flight_t))
         view = self._mapping
         self._slots = <counters_t *>&view[0]
         self._flights = <flight_t *>&view[threads * sizeof(counters_t)]
+        self._waiting = self._flights + threads
         self.ledger = Ledger()
 
     cdef counters_t *slot(self, int thread) noexcept:
@@ -91,6 +96,19 @@ cdef class Stats:
 
     cdef flight_t *flight(self, int thread) noexcept:
         return &self._flights[thread]
+
+    cdef flight_t *wait(self) noexcept:
+        """Where a request that waits can be seen, empty as yet, for whoever holds the GIL; NULL: too many wait.
+
+        Most wait in the order of their coming, so the place that was given longest ago is the likeliest to be free.
+        """
+        cdef flight_t *slot
+        for _ in range(TRIED_MAX):
+            slot = &self._waiting[self._turn]
+            self._turn = (self._turn + 1) % WAITING_MAX
+            if not load(&slot.since_ns):
+                return slot
+        return NULL
 
     cdef seat_t *seat(self) noexcept:
         return &self.board._seats[self.number]
@@ -168,9 +186,9 @@ cdef class Stats:
         return sum(load(&self._slots[i].log_dropped) for i in range(self.threads))
 
     def flights(self) -> list:
-        """What is in the application, as Flights, the oldest first."""
+        """What is in the application, as Flights, the oldest first; then likewise what waits for it."""
         return [replace(each, thread_id=load(&self._slots[each.slot].thread_id))
-                for each in flights_read(self._flights, self.threads)]
+                for each in flights_read(self._flights, self.threads)] + flights_read(self._waiting, WAITING_MAX)
 
     def gauges(self):
         """How much there is of everything now, as Gauges."""

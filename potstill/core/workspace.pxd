@@ -2,7 +2,7 @@
 
 from potstill.core.flight cimport flight_t
 from potstill.core.http1 cimport head_t
-from potstill.core.stats cimport counters_t
+from potstill.core.stats cimport Stats, counters_t
 
 cdef enum:
     INPUT_BYTES = 65536
@@ -15,7 +15,7 @@ cdef class Workspace:
     cdef Py_ssize_t output_capacity
     cdef counters_t *counters          # borrowed from the Stats that `stats` keeps alive
     cdef flight_t *flight              # likewise: what this thread has in the application
-    cdef object stats
+    cdef Stats stats
     cdef long long now_ns              # the engine's clock, read once per turn
     cdef const long long *skew_ns      # the engine's: how far tests have moved it; NULL outside of an engine
     cdef dict status_lines             # status str → StatusLine

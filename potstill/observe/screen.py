@@ -111,7 +111,7 @@ def flights(now: Moment, selected: int) -> Iterator[Line]:
     for number, each in enumerate(now.flights):
         style = RED if each["seconds"] >= VERY_SLOW_S else YELLOW if each["seconds"] >= SLOW_S else ""
         yield Line(
-            f"{each['seconds']:6.2f}s {each['worker']:7d} {each['thread']:7d}   {each['phase']:8s} "
+            f"{each['seconds']:6.2f}s {each['worker']:7d} {each['thread'] or '-':>7}   {each['phase']:8s} "
             f"{each['method']:7s} {each['peer']:21s}  {each['target']}  {each['route']}",
             REVERSE if number == selected else style,
         )
@@ -133,6 +133,9 @@ def stack_lines(flight: Status | None, threads: Status) -> Iterator[Line]:
         yield Line("nothing is in the application")
         return
     yield Line(f"{flight['method']} {flight['target']}  for {flight['seconds']:.2f} s", BOLD)
+    if flight["phase"] == "queued":
+        yield Line("it waits for a thread")
+        return
     for worker in threads["workers"]:
         if worker["worker"] != flight["worker"]:
             continue

@@ -93,13 +93,14 @@ def worker_status(worker: Worker) -> dict[str, Any]:
 
 
 def inflight(facts: Facts) -> dict[str, Any]:
-    """Every request that is in an application, the oldest first."""
+    """Every request that is in an application or waits for it, the oldest first."""
     found = [(flight.since_s, worker, flight) for worker in facts.workers for flight in worker.flights]
     found.sort(key=lambda each: each[0])
     return {"requests": [flight_status(worker, flight, facts.server.now) for _, worker, flight in found]}
 
 
 def flight_status(worker: Worker, flight: Flight, now: float) -> dict[str, Any]:
+    seconds = max(0.0, now - flight.since_s)
     return {
         "worker": worker.number,
         "pid": worker.pid,
@@ -110,7 +111,7 @@ def flight_status(worker: Worker, flight: Flight, now: float) -> dict[str, Any]:
         "route": flight.route,
         "request_id": flight.request_id,
         "phase": flight.phase,
-        "seconds": round(max(0.0, now - flight.since_s), 3),
-        "queued_seconds": round(flight.queued_s, 6),
+        "seconds": round(seconds, 3),
+        "queued_seconds": round(seconds if flight.phase == "queued" else flight.queued_s, 6),
         "sent_bytes": flight.sent,
     }

@@ -33,12 +33,15 @@ def describe_crew(crew: Sequence[Member], wanted: int, now: float) -> str:
 
 
 def in_flight(member: Member, change: Change, now: float) -> Iterator[str]:
-    """What a worker had in its application when it was killed, as its shared memory tells, a line each."""
+    """What a worker that was killed had in its application, or waiting for it: shared memory tells."""
     if not os.WIFSIGNALED(change.status):
         return
     flights = member.stats.flights()
+    waiting = sum(flight.phase == "queued" for flight in flights)
     if flights:
-        yield f"{member.name} {change.words} with {counted(len(flights), 'request')} in the application"
+        also = f" and {waiting} waiting" if waiting else ""
+        inside = counted(len(flights) - waiting, "request")
+        yield f"{member.name} {change.words} with {inside} in the application{also}"
     for flight in flights:
         yield f"  {flight.line(now)}"
 

@@ -84,7 +84,10 @@ def test_curl(server: tuple[Server, int], authority: Authority, version: str, tm
 
 
 def test_openssl(server: tuple[Server, int], authority: Authority) -> None:
-    """s_client: the chain is good, ALPN is chosen, a ticket resumes, renegotiation is not to be had."""
+    """s_client: the chain is good, ALPN is chosen, a ticket resumes, renegotiation is not to be had.
+
+    TLS 1.3 has one ticket for each connection.
+    """
     openssl, address = needed("openssl", "openssl"), f"127.0.0.1:{server[0].address[1]}"
     base = (
         openssl,
@@ -99,6 +102,7 @@ def test_openssl(server: tuple[Server, int], authority: Authority) -> None:
     assert b"Verify return code: 0 (ok)" in done.stdout
     assert b"ALPN protocol: http/1.1" in done.stdout
     assert b"HTTP/1.1 200 OK" in done.stdout
+    assert done.stdout.count(b"Post-Handshake New Session Ticket arrived") == 1
     again = run(*base, "-tls1_2", "-reconnect", given=b"")
     assert again.stdout.count(b"Reused, TLSv1.2") == 5, again.stdout[-2000:]
     refused = run(*base, "-tls1_2", given=b"R\n")

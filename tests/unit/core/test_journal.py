@@ -184,6 +184,26 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting(tmp_path: Path) -> None:
     assert set(found.splitlines()) == {form.replace("%(s)s", "200").encode()}
 
 
+def test_lines_keep_their_order_however_the_reader_halts(tmp_path: Path) -> None:
+    """More than a pipe holds waits each time, so the ring begins anew at many places; nothing is lost."""
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    targets = [f"/200/{number}/{'z' * (number * 577 % 1900)}" for number in range(2400)]
+    found = b""
+    with engine_on(answer, access_log=log_to(fifo, "%(U)s")) as running, running.client() as client:
+        for at in range(0, len(targets), 300):
+            for target in targets[at : at + 300]:
+                client.send(request(target))
+                assert client.response().status == 200
+            while found.count(b"\n") < at + 300:
+                assert select.select([reading], [], [], 20)[0]
+                found += os.read(reading, 1 << 20)
+        assert running.engine.stats.log_dropped() == 0
+    os.close(reading)
+    assert found.decode().split() == targets
+
+
 def test_a_syslog_gets_a_datagram_for_each_line(tmp_path: Path) -> None:
     """As syslog(3) sends it: facility local0, informational."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:

@@ -97,6 +97,7 @@ def test_a_stack_is_that_of_the_thread_of_the_request() -> None:
         (None, [], "nothing is in the application"),
         (FLIGHT, [{"worker": 1, "answered": False, "threads": None}], "has not answered"),
         (FLIGHT, [{"worker": 1, "answered": True, "threads": []}], "ended meanwhile"),
+        ({**FLIGHT, "phase": "queued", "thread": 0}, [], "waits for a thread"),
     ],
 )
 def test_where_there_is_no_stack_it_says_why(flight: Any, workers: list[Any], words: str) -> None:

@@ -51,3 +51,25 @@ def test_what_is_in_flight_is_told_with_its_worker() -> None:
         "running",
     )
     assert json.dumps(found)
+
+
+def test_what_waits_has_waited_for_as_long_as_it_is_old() -> None:
+    with Gate() as gate:
+
+        def application(environ: object, start_response: object) -> list[bytes]:
+            gate.pass_through()
+            start_response("200 OK", [])  # type: ignore[operator]
+            return []
+
+        with engine_on(application, threads=1) as running, running.client() as first:  # type: ignore[arg-type]
+            first.send(request("/first"))
+            gate.wait_entered(1)
+            with running.client() as second:
+                second.send(request("/second"))
+                running.wait(lambda now: now.backlog == 1)
+                shown = facts(worker(7, stats=running.engine.stats))
+                waiting = next(each for each in inflight(shown)["requests"] if each["target"] == "/second")
+                gate.open()
+                assert second.response().status == 200
+    assert (waiting["phase"], waiting["thread"]) == ("queued", 0)
+    assert waiting["queued_seconds"] == pytest.approx(waiting["seconds"], abs=0.001)
