@@ -17,7 +17,7 @@ ARGS ?=
 run: build
 	cd examples && exec ../$(BIN)/potstill hello:app --bind 127.0.0.1:8000
 
-test: build $(STAMP)/test
+test: build $(STAMP)/test $(STAMP)/scan
 	$(BIN)/python -m pytest $(ARGS)
 
 check: build $(STAMP)/test $(STAMP)/lint
@@ -75,6 +75,12 @@ $(STAMP)/install: $(STAMP)/tools pyproject.toml | $(STAMP)/core
 
 $(STAMP)/test $(STAMP)/lint: $(STAMP)/%: $(STAMP)/tools pyproject.toml
 	$(PIP) --group $*
+	@touch $@
+
+# The scanner of TLS, which tests/process/test_tls_scan.py starts: beside what the tests import, not among it.
+$(STAMP)/scan: $(STAMP)/tools pyproject.toml
+	$(BIN)/python -m venv --without-pip $(VENV)/scan
+	$(BIN)/python -m pip --python $(VENV)/scan --disable-pip-version-check install -qq --group scan
 	@touch $@
 
 # The peers one by one: what does not install here is left out of the table, and the run says why.
