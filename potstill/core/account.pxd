@@ -1,6 +1,5 @@
 # What is told of each request: in flight, in the ledger, in the access log.
 
-from potstill.core.flight cimport flight_t
 from potstill.core.journal cimport Journal
 from potstill.core.ledger cimport Ledger, outcome_t
 from potstill.core.workspace cimport Workspace
@@ -10,8 +9,6 @@ cdef class Account:
     cdef Journal _journal              # or None
     cdef readonly bint wants_fields    # of answers
 
-    cdef void begin(self, flight_t *slot, int phase, dict environ, str addr, str port, long long now_ns,
-                    long long queue_ns) noexcept
     cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept
     cdef void refuse(self, Workspace workspace, int status, long long sent, str addr, dict environ) noexcept
 

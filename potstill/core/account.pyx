@@ -10,10 +10,7 @@ from cpython.dict cimport PyDict_GetItemWithError
 from cpython.ref cimport PyObject
 
 from potstill.core.counting cimport add, store
-from potstill.core.flight cimport flight_begin
 
-cdef str METHOD = "REQUEST_METHOD"
-cdef str TARGET = "REQUEST_URI"
 cdef str ROUTE = "potstill.route"
 cdef str LENGTH = "CONTENT_LENGTH"
 cdef str QUEUED = "potstill.queue_seconds"
@@ -34,14 +31,6 @@ cdef class Account:
         self._journal = journal
         self.wants_fields = journal is not None and journal.wants_fields
 
-    cdef void begin(self, flight_t *slot, int phase, dict environ, str addr, str port, long long now_ns,
-                    long long queue_ns) noexcept:
-        """The application is about to be called, or the request to wait for that."""
-        cdef PyObject *method = PyDict_GetItemWithError(environ, METHOD)
-        cdef PyObject *target = PyDict_GetItemWithError(environ, TARGET)
-        flight_begin(slot, phase, now_ns, queue_ns, None if method == NULL else <object>method,
-                     None if target == NULL else <object>target, addr, port)
-
     cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
         """The answer is made. What the request's body came to is added to the outcome."""
         cdef PyObject *route = PyDict_GetItemWithError(environ, ROUTE)
@@ -59,8 +48,8 @@ cdef class Account:
             self._journal.record(outcome, environ, fields, &workspace.counters.log_dropped)
 
     cdef void refuse(self, Workspace workspace, int status, long long sent, str addr, dict environ) noexcept:
-        """The server itself has answered a request that the application has not seen, and that the ledger does not
-        know. `environ`: what there is of it, or None.
+        """The server itself has answered a request, which the ledger does not know. `environ`: what there is of it,
+        or None.
         """
         cdef outcome_t outcome
         if self._journal is None:
@@ -70,6 +59,10 @@ cdef class Account:
             outcome.code, outcome.sent, outcome.received = status, sent, 0
             outcome.queue_ns = outcome.first_byte_ns = <long long>(1e9 * environ.get(QUEUED, 0.0))
             outcome.application_ns, outcome.ended_ns = 0, workspace.now_ns
+            method, target = environ.get("REQUEST_METHOD"), environ.get("REQUEST_URI")
+            version = environ.get("SERVER_PROTOCOL")
+            outcome.method, outcome.target = <PyObject *>method, <PyObject *>target
+            outcome.version = <PyObject *>version
             self._journal.record(&outcome, environ, None, &workspace.counters.log_dropped)
         except BaseException:          # memory
             add(&workspace.counters.log_dropped, 1)

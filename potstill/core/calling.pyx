@@ -4,7 +4,7 @@ take. And that it waits, while it does.
 """
 
 from potstill.core.counting cimport store
-from potstill.core.flight cimport FLIGHT_QUEUED, flight_name
+from potstill.core.flight cimport FLIGHT_QUEUED, flight_begin, flight_name
 from potstill.core.peer cimport peer_name
 from potstill.core.stats cimport stats_queue
 
@@ -39,9 +39,19 @@ cdef void call_wait(Exchange exchange, Workspace workspace, long long noticed_ns
     """It waits for a thread, or until the application wants it again; `noticed_ns` is when it came."""
     exchange.waiting = workspace.stats.wait()
     if exchange.waiting != NULL:
-        exchange.options.account.begin(exchange.waiting, FLIGHT_QUEUED, exchange.environ, exchange.remote_addr,
-                                       exchange.remote_port, noticed_ns, 0)
+        flight_begin(exchange.waiting, FLIGHT_QUEUED, noticed_ns, 0, exchange.method, exchange.target,
+                     exchange.remote_addr, exchange.remote_port)
         flight_name(exchange.waiting, None, exchange.environ.get("HTTP_X_REQUEST_ID"))
+
+
+cdef void call_expire(Exchange exchange, Workspace workspace, long long noticed_ns) noexcept:
+    """It has waited for too long, and is not called."""
+    cdef long long queue_ns = max(workspace.now_ns - noticed_ns, 0)
+    stats_queue(workspace.counters, queue_ns)
+    try:
+        exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
+    except MemoryError:
+        pass                           # that would have been for the access log
 
 
 cdef void call_end(Exchange exchange, object log) noexcept:

@@ -299,6 +299,7 @@ cdef class Connection:
     cdef int _begin(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size) except -1:
         """A head is whole: make the exchange, and look for the body."""
         cdef Service service = self.service
+        cdef EnvironBuilder builder = self.builder
         cdef Exchange exchange = Exchange.__new__(Exchange)
         cdef size_t begin = head.length
         self.requests += 1
@@ -310,16 +311,16 @@ cdef class Connection:
         self.body = Body.__new__(Body)
         self.body.memory_max = service.body_memory_bytes
         self.body.spool_dir = service.spool_dir
-        self.facilities = facilities_take(self.builder)
+        self.facilities = facilities_take(builder)
         self.facilities.exchange = self.exchange = exchange
         exchange.transport = self.transport
         exchange.options = service.answers
-        exchange.environ = self.builder.build(self.facilities.base, data, head, self.body, self.remote_addr,
-                                              self.remote_port)
+        exchange.environ = builder.build(self.facilities.base, data, head, self.body, self.remote_addr,
+                                         self.remote_port)
+        exchange.method, exchange.target, exchange.version = builder.method, builder.target, builder.version
         if self.secured is not None:
             exchange.environ.update(self.secured)
-        exchange.remote_addr = self.remote_addr
-        exchange.remote_port = self.remote_port
+        exchange.remote_addr, exchange.remote_port = self.remote_addr, self.remote_port
         exchange.minor = head.minor
         exchange.head_only = self.head_only
         self.lasting = head.keep_alive
@@ -465,17 +466,16 @@ cdef class Connection:
 
     cdef int _deny(self, Workspace workspace, head_t *head, const unsigned char *data, size_t size, int code) except -1:
         self._note_method(head, data)
-        return self._refuse(workspace, code, words_of(data, size))
+        return self._refuse(workspace, code, words_of(data, size, self.secured))
 
     cdef int _refuse(self, Workspace workspace, int code, dict environ=None) except -1:
         """Answer once, say that this is the end, and listen no more (RFC 9112 section 9.6)."""
         if environ is None and self.exchange is not None:
             environ = self.exchange.environ
         self.service.refuse(workspace, code, self.head_only, self.remote_addr, self.remote_port, environ)
+        self.phase, self.pending, self.keep = PHASE_WRITE, None, False     # what fails now has been told already
         self.transport.send(workspace.output, workspace.output_size)
-        self.pending = None
         self._drop_exchange()
-        self.keep = False
         if self.transport.queued:
             self.phase_octets, self.phase_since_ns = self.transport.sent, workspace.read_clock()
             return PHASE_WRITE

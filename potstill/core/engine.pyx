@@ -16,7 +16,7 @@ from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
 from posix.unistd cimport close as close_fd
 
 from potstill.core.account cimport Account
-from potstill.core.calling cimport call_wait
+from potstill.core.calling cimport call_expire, call_wait
 from potstill.core.connection cimport (
     PHASE_ENDED,
     PHASE_GO_ON,
@@ -354,6 +354,8 @@ cdef class Engine:
             if (slot.notes | slot.again) & NOTE_BROKEN:    # reset while it waited; a mere half-close is answered
                 connection.end(workspace)
             elif slot.notes & NOTE_EXPIRED:
+                if connection.exchange is not None:
+                    call_expire(connection.exchange, workspace, slot.queued_ns)
                 connection.turn_away(workspace, REFUSE_QUEUE_TIMEOUT)
             else:
                 self._call(connection, slot, runner, workspace)

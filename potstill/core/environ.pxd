@@ -13,6 +13,7 @@ cdef class EnvironBuilder:
     cdef list _values                  # known field number → the value seen last, to be shared by the next request
     cdef dict _methods                 # bytes → str of the usual methods
     cdef str _server_name
+    cdef object method, target, version            # of the request that was built last
 
     cdef dict build(self, dict base, const unsigned char *data, head_t *head, object body, str remote_addr,
                     str remote_port)

@@ -134,11 +134,13 @@ cdef class EnvironBuilder:
     cdef int _put_request(self, dict environ, const unsigned char *data, head_t *head) except -1:
         cdef const unsigned char *method = data + head.method.start
         cdef const unsigned char *path = data + head.path.start
+        self.method, self.version = GET, HTTP_1_1
         if head.method.length != 3 or memcmp(method, b"GET", 3) != 0:
             name = method[:head.method.length]
             known = self._methods.get(name)
-            PyDict_SetItem(environ, METHOD, known if known is not None else name.decode("latin-1"))
-        target = _latin1(data + head.target.start, head.target.length)
+            self.method = known if known is not None else name.decode("latin-1")
+            PyDict_SetItem(environ, METHOD, self.method)
+        self.target = target = _latin1(data + head.target.start, head.target.length)
         PyDict_SetItem(environ, REQUEST_URI, target)
         if head.form == FORM_ASTERISK:
             PyDict_SetItem(environ, PATH_INFO, EMPTY)      # "*" is not a path; REQUEST_URI tells it from the root
@@ -151,8 +153,9 @@ cdef class EnvironBuilder:
         if head.query.length:
             PyDict_SetItem(environ, QUERY_STRING, _latin1(data + head.query.start, head.query.length))
         if head.version.length == 8 and data[head.version.start + 7] != c"1":
-            PyDict_SetItem(environ, PROTOCOL, HTTP_1_0 if data[head.version.start + 7] == c"0"
-                           else _latin1(data + head.version.start, head.version.length))
+            self.version = HTTP_1_0 if data[head.version.start + 7] == c"0" \
+                else _latin1(data + head.version.start, head.version.length)
+            PyDict_SetItem(environ, PROTOCOL, self.version)
         return 0
 
     cdef int _put_fields(self, dict environ, const unsigned char *data, head_t *head) except -1:

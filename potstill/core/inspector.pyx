@@ -28,6 +28,7 @@ import queue
 import sys
 import threading
 
+from potstill.core.frames import nothing_collected
 from potstill.core.interrupts import ClientDisconnected, RequestTimeout
 from potstill.core.report import InFlight
 from potstill.core.reporter import stack_text
@@ -226,23 +227,26 @@ cdef class Inspector:
 
 cdef list _frames_of(unsigned long thread):
     """Where a thread is, as the reporter's Frames, the outermost first. Nothing is read for it."""
-    frame = sys._current_frames().get(thread)
     found = []
-    while frame is not None and len(found) < STACK_MAX:
-        found.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, frame.f_globals))
-        frame = frame.f_back
+    with nothing_collected:
+        frame = sys._current_frames().get(thread)
+        while frame is not None and len(found) < STACK_MAX:
+            found.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, frame.f_globals))
+            frame = frame.f_back
     found.reverse()
     return found
 
 
 cdef bint _is_locking(unsigned long thread) except -1:
     """Whether a thread is somewhere inside of what handles locks."""
-    frame = sys._current_frames().get(thread)
-    while frame is not None:
-        code = frame.f_code
-        if code.co_filename in LOCKING and not (code.co_filename == threading.__file__ and code.co_name in BEGINNING):
-            return True
-        frame = frame.f_back
+    with nothing_collected:
+        frame = sys._current_frames().get(thread)
+        while frame is not None:
+            code = frame.f_code
+            if code.co_filename in LOCKING \
+                    and not (code.co_filename == threading.__file__ and code.co_name in BEGINNING):
+                return True
+            frame = frame.f_back
     return False
 
 

@@ -46,7 +46,7 @@ cdef class Journal:
     cdef readonly bint wants_fields
 
     cdef int record(self, const outcome_t *outcome, dict environ, list fields, long long *dropped) noexcept
-    cdef bint _is_wanted(self, const outcome_t *outcome, dict environ) noexcept
+    cdef bint _is_wanted(self, const outcome_t *outcome) noexcept
     cdef bint _commit(self, const char *line, Py_ssize_t size) noexcept
     cdef void _wake(self, bint reopen) noexcept
     cdef void _complain(self) noexcept

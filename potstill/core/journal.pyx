@@ -79,7 +79,6 @@ cdef long long BATCH_NS = 50_000_000              # how long a line may wait for
 cdef long long LOOK_NS = 1_000_000_000            # between two looks whether the file's name is another's
 cdef long long PLACE = (1LL << LAP_BITS) - 1      # of a position
 cdef double COMPLAINT_S = 60.0
-cdef str TARGET_KEY = "REQUEST_URI"
 
 
 cdef class Journal:
@@ -146,7 +145,7 @@ cdef class Journal:
         cdef Py_ssize_t size = 0
         if load(&self._writer.failure):
             self._complain()
-        if (self._rules or self._slower_ns or self._sample < 1.0) and not self._is_wanted(outcome, environ):
+        if (self._rules or self._slower_ns or self._sample < 1.0) and not self._is_wanted(outcome):
             return 0
         try:
             size = self._format.render(line, outcome, environ, fields)
@@ -156,16 +155,16 @@ cdef class Journal:
             add(dropped, 1)
         return 0
 
-    cdef bint _is_wanted(self, const outcome_t *outcome, dict environ) noexcept:
+    cdef bint _is_wanted(self, const outcome_t *outcome) noexcept:
         cdef Py_ssize_t size
         if outcome.queue_ns + outcome.application_ns < self._slower_ns:
             return False
         try:
-            path = environ.get(TARGET_KEY, "").encode("latin-1").partition(b"?")[0]
+            path = (<str>outcome.target).encode("latin-1").partition(b"?")[0] if outcome.target != NULL else b""
             for begin, longer, first, last in self._rules:
                 if first <= outcome.code <= last and (path.startswith(begin) if longer else not begin or path == begin):
                     return False
-        except BaseException:          # the application has made something else of it
+        except BaseException:          # memory
             pass
         if self._sample < 1.0 and outcome.code < 500:
             self._luck += self._sample
@@ -270,7 +269,9 @@ cdef void _run(ring_t *ring, writer_t *writer) noexcept nogil:
                 continue
             store(&writer.asleep, 1)
             _wait(writer)
-            slept = not _anything(ring)
+            # Who saw the flag before it was taken down may wake us late, for a line that has been written: then we have
+            # not slept with the flag up, and nobody would wake us for the next.
+            slept = load(&writer.asleep) and not _anything(ring)
             continue
         slept = False
         store(&writer.asleep, 0)

@@ -1,5 +1,7 @@
 # What has become of requests, by route and class of status, in memory that processes may share.
 
+from cpython.ref cimport PyObject
+
 from potstill.core.histogram cimport histogram_t
 
 cdef enum:
@@ -18,6 +20,9 @@ cdef struct exemplar_t:
 
 # What one request was like.
 cdef struct outcome_t:
+    PyObject *method                   # what the client sent, for the access log; borrowed; NULL: none is known
+    PyObject *target
+    PyObject *version
     int code                           # its status; 0: none was sent
     long long ended_ns                 # by CLOCK_MONOTONIC
     long long queue_ns

@@ -1,6 +1,7 @@
 # A line of the access log, made of what is known of a request.
 
 from cpython.ref cimport PyObject
+from libc.time cimport time_t
 
 from potstill.core.ledger cimport outcome_t
 
@@ -28,10 +29,12 @@ cdef class LineFormat:
     cdef int _count
     cdef readonly bint wants_fields    # of the answer
     cdef long long _second             # of the times below
+    cdef long long _until_ns           # when it is over, by the monotonic clock
     cdef char[40] _stamp               # [22/May/2015:21:01:25 +0000]
     cdef char[32] _clock               # 22/May/2015 21:01:25
     cdef char[32] _utc                 # 2015-05-22T21:01:25
 
     cdef Py_ssize_t render(self, char *into, const outcome_t *outcome, dict environ, list fields) except -1
     cdef int _render(self, page_t *page, const outcome_t *outcome, dict environ, list fields) except -1
-    cdef int _put_time(self, page_t *page, int kind) except -1
+    cdef int _put_time(self, page_t *page, int kind, long long ended_ns) except -1
+    cdef void _begin_second(self, time_t second) noexcept

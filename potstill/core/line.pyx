@@ -13,6 +13,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
 from libc.time cimport time_t, tm
 
+from potstill.core.poll cimport clock_ns
+
 import json
 import os
 
@@ -26,7 +28,7 @@ cdef extern from "<time.h>" nogil:
     struct timespec:
         long tv_sec
         long tv_nsec
-    int CLOCK_REALTIME, CLOCK_REALTIME_COARSE
+    int CLOCK_REALTIME
     int clock_gettime(int clock, timespec *now)
     tm *gmtime_r(const time_t *timer, tm *result)
     tm *localtime_r(const time_t *timer, tm *result)
@@ -38,7 +40,7 @@ cdef enum:
     # Steps. The names are those of settings/log_formats.py.
     TEXT, STAMP, ISO, CLOCK, REQUEST, PATH, QUERY, STATUS, SENT, SENT_OR_DASH
     SECONDS, MILLISECONDS, MICROSECONDS, DECIMAL, QUEUE_TIME, APP_TIME, FIRST_BYTE_TIME, RECEIVED, REQUEST_ID
-    ENVIRON, ANSWER_FIELD, COLOUR, PLAIN
+    METHOD, PROTOCOL, ENVIRON, ANSWER_FIELD, COLOUR, PLAIN
 
 cdef enum:
     ESCAPE_BARE = 2
@@ -52,23 +54,26 @@ cdef dict KINDS = {
     "text": TEXT, "t": STAMP, "time": ISO, "clock": CLOCK, "r": REQUEST, "U": PATH, "q": QUERY, "s": STATUS,
     "B": SENT, "b": SENT_OR_DASH, "T": SECONDS, "M": MILLISECONDS, "D": MICROSECONDS, "L": DECIMAL,
     "queue_time": QUEUE_TIME, "app_time": APP_TIME, "first_byte_time": FIRST_BYTE_TIME, "received": RECEIVED,
-    "id": REQUEST_ID, "environ": ENVIRON, "answer": ANSWER_FIELD, "colour": COLOUR, "plain": PLAIN,
+    "id": REQUEST_ID, "m": METHOD, "H": PROTOCOL, "environ": ENVIRON, "answer": ANSWER_FIELD, "colour": COLOUR,
+    "plain": PLAIN,
 }
 # Atoms that are a key of the environ.
 cdef dict AT = {
-    "h": "REMOTE_ADDR", "u": "REMOTE_USER", "m": "REQUEST_METHOD", "H": "SERVER_PROTOCOL", "f": "HTTP_REFERER",
-    "a": "HTTP_USER_AGENT", "route": "potstill.route", "scheme": "wsgi.url_scheme", "tls": "SSL_PROTOCOL",
+    "h": "REMOTE_ADDR", "u": "REMOTE_USER", "f": "HTTP_REFERER", "a": "HTTP_USER_AGENT",
+    "route": "potstill.route", "scheme": "wsgi.url_scheme", "tls": "SSL_PROTOCOL",
 }
-cdef str METHOD_KEY = "REQUEST_METHOD"
-cdef str TARGET_KEY = "REQUEST_URI"
-cdef str PROTOCOL_KEY = "SERVER_PROTOCOL"
 cdef str ID_KEY = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
 
 
-cdef bytes _unsafe(int escape, str fence):
-    """256 octets: which do not stand for themselves in a value, and so neither does what follows it in the format."""
-    marks = b'"\\' + (b" " if escape == ESCAPE_BARE else b"")
+cdef bytes _unsafe(int escape, bint words, str fence):
+    """256 octets: which do not stand for themselves in a value, and so neither does what follows it in the format.
+
+    `words`: where it is several words, so that none of them becomes two.
+    """
+    marks = b'"\\'
+    if escape == ESCAPE_BARE or (words and escape != ESCAPE_JSON):
+        marks += b" "
     if escape != ESCAPE_JSON and not fence.isalnum():
         marks += fence.encode()
     return bytes([not 0x20 <= octet < 0x7f or octet in marks for octet in range(256)])
@@ -107,7 +112,7 @@ cdef class LineFormat:
                 step.size = PyBytes_GET_SIZE(key) - SHORT
             step.kind = KINDS[atom]
             step.as_json = escape == ESCAPE_JSON
-            table = _unsafe(escape, " " if step.kind == REQUEST else fence)    # what is one of three words stays one
+            table = _unsafe(escape, step.kind == REQUEST, fence)
             step.unsafe = <const unsigned char *>PyBytes_AS_STRING(TABLES.setdefault(table, table))
             step.key = <PyObject *>key
             self.wants_fields |= step.kind == ANSWER_FIELD
@@ -148,17 +153,21 @@ cdef class LineFormat:
             elif step.kind == ENVIRON:
                 _put_value(page, step, PyDict_GetItemWithError(environ, step.key))
             elif step.kind == REQUEST:
-                _put_request(page, step, environ)
+                _put_request(page, step, outcome)
             elif step.kind == STATUS:
                 _put_number(page, outcome.code)
-            elif step.kind == SENT or step.kind == SENT_OR_DASH and outcome.sent:
+            elif step.kind == SENT:
                 _put_number(page, outcome.sent)
             elif step.kind == SENT_OR_DASH:
-                _put(page, b"-", 1)
+                _put_sent(page, outcome.sent)
             elif step.kind == STAMP or step.kind == ISO or step.kind == CLOCK:
-                self._put_time(page, step.kind)
+                self._put_time(page, step.kind, outcome.ended_ns)
             elif step.kind == PATH or step.kind == QUERY:
-                _put_part(page, step, environ)
+                _put_part(page, step, outcome.target)
+            elif step.kind == METHOD:
+                _put_value(page, step, outcome.method)
+            elif step.kind == PROTOCOL:
+                _put_value(page, step, outcome.version)
             elif step.kind == SECONDS:
                 _put_number(page, total_ns // 1_000_000_000)
             elif step.kind == MILLISECONDS:
@@ -177,7 +186,7 @@ cdef class LineFormat:
                 _put_number(page, outcome.received)
             elif step.kind == REQUEST_ID:
                 value = _get(environ, ID_KEY)
-                _put_value(page, step, _get(environ, ID_FIELD) if value == NULL else value)
+                _put_value(page, step, _get(environ, ID_FIELD) if value == NULL or <object>value is None else value)
             elif step.kind == ANSWER_FIELD:
                 found = _field(fields, <object>step.key)
                 _put_value(page, step, NULL if found is None else <PyObject *>found)
@@ -188,26 +197,15 @@ cdef class LineFormat:
                 _put(page, b"\x1b[0m", 4)
         return 0
 
-    cdef int _put_time(self, page_t *page, int kind) except -1:
-        """The time now; the texts are made once a second."""
+    cdef int _put_time(self, page_t *page, int kind, long long ended_ns) except -1:
+        """The time now. `ended_ns` is the same by the monotonic clock, and spares asking until the second is over."""
         cdef timespec now
-        cdef time_t second
-        cdef tm parts
-        cdef int offset, hours, minutes
         cdef char[8] fraction
-        clock_gettime(CLOCK_REALTIME if kind == ISO else CLOCK_REALTIME_COARSE, &now)
-        if now.tv_sec != self._second:
-            second = self._second = now.tv_sec
-            localtime_r(&second, &parts)
-            offset = _offset_minutes(second, &parts)
-            snprintf(self._clock, 32, b"%02d/%.3s/%04d %02d:%02d:%02d", parts.tm_mday, MONTHS + 3 * parts.tm_mon,
-                     parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec)
-            hours, minutes = abs(offset) // 60, abs(offset) % 60
-            snprintf(self._stamp, 40, b"[%.11s:%.8s %c%02d%02d]", self._clock, &self._clock[12],
-                     c"-" if offset < 0 else c"+", hours, minutes)
-            gmtime_r(&second, &parts)
-            snprintf(self._utc, 32, b"%04d-%02d-%02dT%02d:%02d:%02d", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec)
+        if kind == ISO or ended_ns >= self._until_ns:
+            clock_gettime(CLOCK_REALTIME, &now)
+            self._until_ns = ended_ns + 1_000_000_000 - now.tv_nsec
+            if now.tv_sec != self._second:
+                self._begin_second(now.tv_sec)
         if kind == STAMP:
             return _put(page, self._stamp, 28)
         if kind == CLOCK:
@@ -215,6 +213,22 @@ cdef class LineFormat:
         _put(page, self._utc, 19)
         snprintf(fraction, 8, b".%03dZ", <int>(now.tv_nsec // 1_000_000))
         return _put(page, fraction, 5)
+
+
+    cdef void _begin_second(self, time_t second) noexcept:
+        cdef tm parts
+        cdef int offset, hours, minutes
+        self._second = second
+        localtime_r(&second, &parts)
+        offset = _offset_minutes(second, &parts)
+        snprintf(self._clock, 32, b"%02d/%.3s/%04d %02d:%02d:%02d", parts.tm_mday, MONTHS + 3 * parts.tm_mon,
+                 parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec)
+        hours, minutes = abs(offset) // 60, abs(offset) % 60
+        snprintf(self._stamp, 40, b"[%.11s:%.8s %c%02d%02d]", self._clock, &self._clock[12],
+                 c"-" if offset < 0 else c"+", hours, minutes)
+        gmtime_r(&second, &parts)
+        snprintf(self._utc, 32, b"%04d-%02d-%02dT%02d:%02d:%02d", parts.tm_year + 1900, parts.tm_mon + 1,
+                 parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec)
 
 
 cdef int _offset_minutes(time_t second, tm *local) noexcept:
@@ -245,20 +259,19 @@ cdef object _field(list fields, str name):
     return None
 
 
-cdef int _put_request(page_t *page, const step_t *step, dict environ) except -1:
-    _put_value(page, step, _get(environ, METHOD_KEY))
+cdef int _put_request(page_t *page, const step_t *step, const outcome_t *outcome) except -1:
+    _put_value(page, step, outcome.method)
     _put(page, b" ", 1)
-    _put_value(page, step, _get(environ, TARGET_KEY))
+    _put_value(page, step, outcome.target)
     _put(page, b" ", 1)
-    return _put_value(page, step, _get(environ, PROTOCOL_KEY))
+    return _put_value(page, step, outcome.version)
 
 
-cdef int _put_part(page_t *page, const step_t *step, dict environ) except -1:
+cdef int _put_part(page_t *page, const step_t *step, PyObject *target) except -1:
     """The target up to its question mark, or what is behind."""
     cdef const unsigned char *octets
     cdef const unsigned char *mark
     cdef Py_ssize_t size, at
-    cdef PyObject *target = _get(environ, TARGET_KEY)
     if not _is_octets(target):
         return _put_value(page, step, NULL)
     octets = PyUnicode_1BYTE_DATA(<object>target)
@@ -281,11 +294,13 @@ cdef int _put_value(page_t *page, const step_t *step, PyObject *value) except -1
         return _put_octets(page, step, PyUnicode_1BYTE_DATA(<object>value), PyUnicode_GET_LENGTH(<object>value))
     if value == NULL or <object>value is None:
         return 0 if step.as_json else _put(page, b"-", 1)
-    return _put_text(page, step, <object>value)
+    kept = <object>value               # whatever the application does while it is asked for its text
+    return _put_text(page, step, kept)
 
 
 cdef int _put_text(page_t *page, const step_t *step, object value) except -1:
     """What did not come as octets, and so comes from the application."""
+    cdef bytes octets
     text = value if type(value) is str else _as_text(value)
     if step.as_json and PyUnicode_KIND(text) != 1:
         octets = json.dumps(text[:page.value_max]).removeprefix('"').removesuffix('"').encode()
@@ -354,6 +369,10 @@ cdef int _put_number(page_t *page, unsigned long long number) noexcept:
             return _put(page, digits + at, 20 - at)
 
 
+cdef int _put_sent(page_t *page, long long sent) noexcept:
+    return _put_number(page, sent) if sent else _put(page, b"-", 1)
+
+
 cdef int _put_seconds(page_t *page, long long ns) noexcept:
     """With six digits behind the point."""
     cdef char[7] fraction
@@ -380,4 +399,7 @@ def rendered(LineFormat form not None, dict environ not None, *, int code=200, l
     outcome.first_byte_ns = first_byte_ns
     outcome.received = received
     outcome.sent = sent
+    outcome.ended_ns = clock_ns()
+    outcome.method, outcome.target = _get(environ, "REQUEST_METHOD"), _get(environ, "REQUEST_URI")
+    outcome.version = _get(environ, "SERVER_PROTOCOL")
     return room[:form.render(room, &outcome, environ, fields)]

@@ -17,10 +17,11 @@ raise.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.ref cimport PyObject
 
 from potstill.core.account cimport put_timing
 from potstill.core.answer cimport answer_render
-from potstill.core.flight cimport FLIGHT_RUNNING, FLIGHT_WRITING
+from potstill.core.flight cimport FLIGHT_RUNNING, FLIGHT_WRITING, flight_begin
 from potstill.core.ledger cimport outcome_t
 from potstill.core.peer cimport peer_name
 from potstill.core.poll cimport clock_ns, wait_writable
@@ -117,8 +118,8 @@ cdef class Exchange:
         self.workspace = workspace
         self.thread = PyThread_get_thread_ident()
         workspace.output_size = 0
-        self.options.account.begin(workspace.flight, FLIGHT_RUNNING, self.environ, self.remote_addr, self.remote_port,
-                                   self.called_ns, self.queue_ns)
+        flight_begin(workspace.flight, FLIGHT_RUNNING, self.called_ns, self.queue_ns, self.method, self.target,
+                     self.remote_addr, self.remote_port)
         try:
             try:
                 self._call(application)
@@ -147,6 +148,8 @@ cdef class Exchange:
         outcome.first_byte_ns = self.queue_ns + min(max((self.first_ns or outcome.ended_ns) - self.called_ns, 0),
                                                     outcome.application_ns)
         outcome.sent = self.body_sent
+        outcome.method, outcome.target = <PyObject *>self.method, <PyObject *>self.target
+        outcome.version = <PyObject *>self.version
         self.options.account.end(workspace, &outcome, self.environ, self.fields)
 
     cdef int _call(self, object application) except -1:

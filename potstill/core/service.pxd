@@ -27,4 +27,4 @@ cdef class Service:
 
     cdef int refuse(self, Workspace workspace, int code, bint head_only, str addr, str port, dict environ) except -1
 
-cdef dict words_of(const unsigned char *data, size_t size)
+cdef dict words_of(const unsigned char *data, size_t size, dict secured)

@@ -66,12 +66,17 @@ cdef class Service:
         return 0
 
 
-cdef dict words_of(const unsigned char *data, size_t size):
-    """What an environ would have of a request line that may be none: three words, or as many as there are."""
-    line = (<bytes>data[:min(size, LINE_BYTES_SEEN)]).lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
-    method, _, rest = line.decode("latin-1").partition(" ")
+cdef dict words_of(const unsigned char *data, size_t size, dict secured):
+    """What an environ would have of a request line that may be none: three words, or as many as there are.
+
+    `secured`: what environs have of TLS, or None.
+    """
+    octets = (<bytes>data[:min(size, LINE_BYTES_SEEN)]).lstrip(b"\r\n")
+    line = octets.partition(b"\n")[0].partition(b"\r")[0].decode("latin-1")
+    method, _, rest = line.partition(" ")
     target, _, version = rest.rpartition(" ")
-    words = {"REQUEST_METHOD": method, "REQUEST_URI": rest}
+    words = {"wsgi.url_scheme": "http" if secured is None else "https", **(secured or {})}
+    words.update(REQUEST_METHOD=method, REQUEST_URI=rest)
     if version.startswith("HTTP/"):
         words.update(REQUEST_URI=target, SERVER_PROTOCOL=version)
     return words

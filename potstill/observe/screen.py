@@ -134,7 +134,7 @@ def stack_lines(flight: Status | None, threads: Status) -> Iterator[Line]:
         return
     yield Line(f"{flight['method']} {flight['target']}  for {flight['seconds']:.2f} s", BOLD)
     if flight["phase"] == "queued":
-        yield Line("it waits for a thread")
+        yield Line("it waits for a thread, or for the application to resume it")
         return
     for worker in threads["workers"]:
         if worker["worker"] != flight["worker"]:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Protocol
 
+from potstill.core.frames import nothing_collected
+
 # Frames of one stack that are shown, the innermost; recursion gone wild must not fill the log.
 FRAMES_MAX = 50
 
@@ -47,10 +49,11 @@ def report(left: Statistics, requests: Sequence[Request]) -> str:
 
 def stack_of(thread: threading.Thread) -> str:
     """Its frames, the innermost last, without those that are ours."""
-    innermost = sys._current_frames().get(thread.ident or 0)
-    if innermost is None:
-        return "  code that is not Python"
-    frames = traceback.extract_stack(innermost, limit=-FRAMES_MAX)
+    with nothing_collected:
+        innermost = sys._current_frames().get(thread.ident or 0)
+        if innermost is None:
+            return "  code that is not Python"
+        frames = traceback.extract_stack(innermost, limit=-FRAMES_MAX)
     outside = ("potstill.core", threading.__file__)
     shown = [frame for frame in frames if not frame.filename.startswith(outside)]
     return "".join(traceback.format_list(shown)).rstrip("\n") or "  code that is not Python"
@@ -61,16 +64,17 @@ def place_of(thread: threading.Thread) -> str:
 
     The innermost frame of the application's own code, and the innermost of all if that is another.
     """
-    innermost = sys._current_frames().get(thread.ident or 0)
-    if innermost is None:
-        return "code that is not Python"
     libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-    own: FrameType | None = innermost
-    while own is not None and own.f_code.co_filename.startswith((*libraries, "<frozen ")):
-        own = own.f_back
-    if own is None or own is innermost:
-        return frame_name(innermost)
-    return f"{frame_name(own)}, in {frame_name(innermost)}"
+    with nothing_collected:
+        innermost = sys._current_frames().get(thread.ident or 0)
+        if innermost is None:
+            return "code that is not Python"
+        own: FrameType | None = innermost
+        while own is not None and own.f_code.co_filename.startswith((*libraries, "<frozen ")):
+            own = own.f_back
+        if own is None or own is innermost:
+            return frame_name(innermost)
+        return f"{frame_name(own)}, in {frame_name(innermost)}"
 
 
 def frame_name(frame: FrameType) -> str:

@@ -20,6 +20,18 @@ def hello(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return [b"hello"]
 
 
+class Busy:
+    """Says hello when it is told to."""
+
+    def __init__(self) -> None:
+        self.entered, self.leave = threading.Event(), threading.Event()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self.entered.set()
+        assert self.leave.wait(20)
+        return hello(environ, start_response)
+
+
 def length_of(client: Client, status: int, *, head: bool = False) -> int:
     """How long the body of the one answer is."""
     response = client.response(head=head)
@@ -36,6 +48,7 @@ def length_of(client: Client, status: int, *, head: bool = False) -> int:
         (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505, "GET / HTTP/3.0"),
         (b"\r\nGET /nothing\r\n\r\n", 400, "GET /nothing -"),
         (b"nonsense\r\n\r\n", 400, "nonsense - -"),
+        (b"GET /a HTTP/1.1\rHost: a\rCookie: secret\r\n\r\n", 400, "GET /a HTTP/1.1"),
         (b'<"\x16\x03>\r\n\r\n', 400, "<\\x22\\x16\\x03> - -"),
         (b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, "GET /%zz HTTP/1.1"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n", 501, "GET / HTTP/1.1"),
@@ -94,29 +107,45 @@ def test_a_head_that_does_not_arrive_is_told_as_far_as_it_came(tmp_path: Path) -
 
 def test_a_request_for_which_nobody_is_free_has_a_line(tmp_path: Path) -> None:
     file = tmp_path / "access.log"
-    entered, leave = threading.Event(), threading.Event()
-
-    def busy(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        entered.set()
-        assert leave.wait(20)
-        return hello(environ, start_response)
-
+    busy = Busy()
     limits = {"threads": 1, "backlog_limit": 1}
     with engine_on(busy, access_log=log_to(file, FORM), **limits) as running, running.client() as first:
         first.send(request("/first"))
-        assert entered.wait(20)
+        assert busy.entered.wait(20)
         with running.client() as second, running.client() as third:
             second.send(request("/second"))
             running.wait(lambda now: now.backlog == 1)
             third.send(request("/third"))
             size = length_of(third, 503)
-            leave.set()
+            busy.leave.set()
             assert second.response().status == first.response().status == 200
     assert file.read_text().splitlines() == [
         f'127.0.0.1 "GET /third HTTP/1.1" 503 {size} "-"',
         '127.0.0.1 "GET /first HTTP/1.1" 200 5 "-"',
         '127.0.0.1 "GET /second HTTP/1.1" 200 5 "-"',
     ]
+
+
+def test_who_has_waited_too_long_is_told_with_the_time(tmp_path: Path) -> None:
+    """Also where only what is slow is told; and the wait counts among those for a thread."""
+    file = tmp_path / "access.log"
+    busy = Busy()
+    log = log_to(file, "%(U)s %(s)s %(queue_time)s %(L)s", slower=2.0)
+    with engine_on(busy, access_log=log, threads=1, queue_timeout_s=3.0) as running:
+        with running.client() as first, running.client() as second:
+            first.send(request("/first"))
+            assert busy.entered.wait(20)
+            second.send(request("/second"))
+            running.wait(lambda now: now.backlog == 1)
+            running.engine.advance_clock(3.5)
+            length_of(second, 503)
+            busy.leave.set()
+            assert first.response().status == 200
+        assert running.engine.stats.queue_times().count == 2
+    told = {line.split()[0]: line.split()[1:] for line in file.read_text().splitlines()}
+    status, queued, total = told["/second"]
+    assert status == "503"
+    assert 3.0 <= float(queued) == float(total) < 25
 
 
 def test_rules_hold_for_them_as_well(tmp_path: Path) -> None:
@@ -130,7 +159,7 @@ def test_rules_hold_for_them_as_well(tmp_path: Path) -> None:
 
 
 def test_an_application_that_forgets_what_was_asked_is_told_all_the_same(tmp_path: Path) -> None:
-    """Rules ask for the path, which is not there."""
+    """The request line is what the client has sent, whatever becomes of the environ."""
     file = tmp_path / "access.log"
 
     def forgetful(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -140,4 +169,4 @@ def test_an_application_that_forgets_what_was_asked_is_told_all_the_same(tmp_pat
     with engine_on(forgetful, access_log=log_to(file, FORM, "/health")) as running:
         assert running.ask() == b"hello"
         wait_until(file.read_text)
-    assert file.read_text() == '- "- - -" 200 5 "-"\n'
+    assert file.read_text() == '- "GET / HTTP/1.1" 200 5 "-"\n'

@@ -292,3 +292,48 @@ def test_the_zone_is_the_machines(zone: str) -> None:
         timeout=30,
     )
     assert run.stdout == "True True\n"
+
+
+class Vanishing:
+    """An application's object that takes itself out of the environ while it is asked for its text."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.environ = environ
+
+    def __str__(self) -> str:
+        environ = self.environ
+        del self
+        environ.clear()
+        raise ValueError
+
+
+def test_an_object_may_leave_the_environ_while_it_is_asked() -> None:
+    environ: dict[str, Any] = {}
+    environ["REMOTE_USER"] = Vanishing(environ)
+    assert rendered(LineFormat(parse("%(u)s"), 1), environ) == b"<Vanishing>\n"
+
+
+class Odd(str):
+    """A text that is encoded to something else than bytes."""
+
+    def encode(self, *_: object) -> Any:
+        return 5
+
+
+def test_a_text_that_is_none_makes_no_line() -> None:
+    class Value:
+        def __str__(self) -> str:
+            return Odd("odd")
+
+    with pytest.raises(TypeError):
+        rendered(LineFormat(parse("%(u)s"), 1), {"REMOTE_USER": Value()})
+
+
+def test_an_id_that_is_none_is_the_clients() -> None:
+    environ = {"potstill.request_id": None, "HTTP_X_REQUEST_ID": "abc"}
+    assert rendered(LineFormat(parse("%(id)s"), 1), environ) == b"abc\n"
+
+
+def test_the_request_line_does_not_end_before_its_time() -> None:
+    """What follows it in the format is escaped in it, and so is a space that would make another word."""
+    assert line("[%(r)s] %(s)s", {"REQUEST_URI": "/x] y"}) == r"[GET /x\x5d\x20y HTTP/1.1] 200"
