@@ -258,16 +258,21 @@ cdef inline long long _waiting(ring_t *ring) noexcept nogil:
 
 cdef void _run(ring_t *ring, writer_t *writer) noexcept nogil:
     cdef long long looked_ns = clock_ns()
-    cdef bint slept = True
+    cdef bint slept = True, busy = False, waited = False
     pthread_mutex_lock(&writer.lock)
     while True:
         if not _anything(ring) and not writer.ended and not writer.reopen:
+            if busy:                   # others will come soon, and the first need not wake us
+                busy, waited = False, True
+                _wait(writer)
+                continue
             # Who brings a line looks at the flag behind it, without a fence: so it is up for a while before we sleep.
             if slept:
                 pthread_cond_wait(&writer.news, &writer.lock)
                 slept = False
                 continue
             store(&writer.asleep, 1)
+            waited = False
             _wait(writer)
             # Who saw the flag before it was taken down may wake us late, for a line that has been written: then we have
             # not slept with the flag up, and nobody would wake us for the next.
@@ -275,8 +280,9 @@ cdef void _run(ring_t *ring, writer_t *writer) noexcept nogil:
             continue
         slept = False
         store(&writer.asleep, 0)
-        if not writer.hurry and not writer.ended and not writer.reopen:
+        if not writer.hurry and not writer.ended and not writer.reopen and not waited:
             _wait(writer)
+        busy, waited = writer.hurry, False
         writer.hurry = False
         if writer.path != NULL and (writer.reopen or clock_ns() - looked_ns > LOOK_NS):
             looked_ns = clock_ns()
