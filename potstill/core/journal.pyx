@@ -198,8 +198,8 @@ cdef class Journal:
         store(&self._writer.asleep, 0)
         self._writer.hurry = _waiting(&self._ring) > HURRY_BYTES or reopen
         self._writer.reopen |= reopen
-        pthread_cond_signal(&self._writer.news)
         pthread_mutex_unlock(&self._writer.lock)
+        pthread_cond_signal(&self._writer.news)    # only now: on the same core it would run at once into the lock
 
     cdef void _complain(self) noexcept:
         """Once a minute: what is wrong now will be wrong again in a moment."""
@@ -226,8 +226,8 @@ cdef class Journal:
         """Let the writer's thread end when it has written what there is; returns at once."""
         pthread_mutex_lock(&self._writer.lock)
         self._writer.ended = True
-        pthread_cond_signal(&self._writer.news)
         pthread_mutex_unlock(&self._writer.lock)
+        pthread_cond_signal(&self._writer.news)
 
 
 def syslog_socket(address):
