@@ -8,5 +8,5 @@ cdef bint call_begin(
     Service service, Exchange exchange, Workspace workspace, long long noticed_ns, bint inner
 ) except -1
 cdef void call_wait(Exchange exchange, Workspace workspace, long long noticed_ns) noexcept
-cdef void call_expire(Exchange exchange, Workspace workspace, long long noticed_ns) noexcept
+cdef void call_expire(Service service, Exchange exchange, Workspace workspace, long long noticed_ns) noexcept
 cdef void call_end(Exchange exchange, object log) noexcept

@@ -16,13 +16,7 @@ cdef bint call_begin(
 ) except -1:
     """`noticed_ns` is when it came. False where it has waited longer than --queue-timeout: it is not to be called."""
     cdef long long now = workspace.now_ns
-    cdef long long queue_ns = max(now - noticed_ns, 0)
-    _wait_no_more(exchange)
-    if service.trust_request_start:
-        queue_ns = max(queue_ns, <long long>(1e9 * seconds_since(exchange.environ.get("HTTP_X_REQUEST_START"))))
-    if exchange.held is None:
-        stats_queue(workspace.counters, queue_ns)
-    exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
+    cdef long long queue_ns = _end_wait(service, exchange, workspace, noticed_ns)
     if service.queue_timeout_ns and queue_ns > service.queue_timeout_ns and not inner:
         return False
     if exchange.held is not None:
@@ -44,14 +38,26 @@ cdef void call_wait(Exchange exchange, Workspace workspace, long long noticed_ns
         flight_name(exchange.waiting, None, exchange.environ.get("HTTP_X_REQUEST_ID"))
 
 
-cdef void call_expire(Exchange exchange, Workspace workspace, long long noticed_ns) noexcept:
+cdef void call_expire(Service service, Exchange exchange, Workspace workspace, long long noticed_ns) noexcept:
     """It has waited for too long, and is not called."""
-    cdef long long queue_ns = max(workspace.now_ns - noticed_ns, 0)
-    stats_queue(workspace.counters, queue_ns)
     try:
-        exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
-    except MemoryError:
-        pass                           # that would have been for the access log
+        _end_wait(service, exchange, workspace, noticed_ns)
+    except BaseException:
+        pass                           # no memory: then its line in the access log does not say how long it was
+
+
+cdef long long _end_wait(
+    Service service, Exchange exchange, Workspace workspace, long long noticed_ns
+) except -1:
+    """It waits no more. For how long it did, in nanoseconds: counted, but not again for a postponed one, and told."""
+    cdef long long queue_ns = max(workspace.now_ns - noticed_ns, 0)
+    _wait_no_more(exchange)
+    if service.trust_request_start:
+        queue_ns = max(queue_ns, <long long>(1e9 * seconds_since(exchange.environ.get("HTTP_X_REQUEST_START"))))
+    if exchange.held is None:
+        stats_queue(workspace.counters, queue_ns)
+    exchange.environ["potstill.queue_seconds"] = queue_ns / 1e9
+    return queue_ns
 
 
 cdef void call_end(Exchange exchange, object log) noexcept:

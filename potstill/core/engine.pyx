@@ -355,7 +355,7 @@ cdef class Engine:
                 connection.end(workspace)
             elif slot.notes & NOTE_EXPIRED:
                 if connection.exchange is not None:
-                    call_expire(connection.exchange, workspace, slot.queued_ns)
+                    call_expire(self.service, connection.exchange, workspace, slot.queued_ns)
                 connection.turn_away(workspace, REFUSE_QUEUE_TIMEOUT)
             else:
                 self._call(connection, slot, runner, workspace)

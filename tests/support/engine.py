@@ -197,6 +197,17 @@ class Gate:
         assert arrived, f"{self._entered} instead of {count} views came to the gate"
 
 
+def behind(gate: Gate) -> Application:
+    """Passes the gate, and answers with nothing."""
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        gate.pass_through()
+        start_response("200 OK", [])
+        return []
+
+    return application
+
+
 def hello(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """The plainest application."""
     start_response("200 OK", [("Content-Type", "text/plain")])

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
-from tests.support.engine import Environ, Gate, StartResponse, engine_on, request, wait_until
+from tests.support.engine import Environ, Gate, StartResponse, behind, engine_on, request, wait_until
 
 
 def test_a_request_is_in_flight_while_it_is_in_the_application() -> None:
@@ -120,14 +120,8 @@ def test_whoever_leaves_its_seat_stays_in_flight() -> None:
 def test_a_request_that_waits_for_a_thread_is_seen_too() -> None:
     """Behind those in the application, until its turn comes; with the id that its client gave it."""
     with Gate() as gate:
-
-        def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            gate.pass_through()
-            start_response("200 OK", [])
-            return []
-
         with (
-            engine_on(application, threads=1) as running,
+            engine_on(behind(gate), threads=1) as running,
             running.client() as first,
             running.client() as second,
         ):
@@ -154,13 +148,7 @@ def test_a_request_that_waits_for_a_thread_is_seen_too() -> None:
 
 def test_who_leaves_while_it_waits_is_seen_no_more() -> None:
     with Gate() as gate:
-
-        def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            gate.pass_through()
-            start_response("200 OK", [])
-            return []
-
-        with engine_on(application, threads=1) as running, running.client() as first:
+        with engine_on(behind(gate), threads=1) as running, running.client() as first:
             first.send(request("/first"))
             gate.wait_entered(1)
             with running.client() as second:
@@ -195,13 +183,7 @@ def test_a_request_that_the_application_has_postponed_waits() -> None:
 def test_of_very_many_that_wait_some_are_seen() -> None:
     """As many as there are places for; all are answered, and every place is free again."""
     with Gate() as gate, ExitStack() as stack:
-
-        def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            gate.pass_through()
-            start_response("200 OK", [])
-            return []
-
-        with engine_on(application, threads=1) as running:
+        with engine_on(behind(gate), threads=1) as running:
             for round_ in range(2):
                 clients = [stack.enter_context(running.client()) for _ in range(100)]
                 for client in clients:

@@ -353,3 +353,16 @@ def test_the_queue_timeout_holds_for_what_is_held() -> None:
     threads.schedule.advance(6)
     assert threads.take() == (token, Note.RUN | Note.EXPIRED)
     assert threads.schedule.held == 0
+
+
+def test_who_is_postponed_for_too_long_has_waited_once() -> None:
+    """It was counted when it was called first, and not again when its time is over."""
+    app = Postponing()
+    with engine_on(app, threads=1, queue_timeout_s=3.0) as running, running.client() as client:
+        client.send(LATER)
+        running.wait(lambda now: now.held == 1)
+        running.engine.advance_clock(3.5)
+        assert client.response().status == 503
+        assert app.dropped.acquire(timeout=20)
+        assert running.engine.stats.queue_times().count == 1
+        assert running.engine.stats.flights() == []

@@ -8,7 +8,7 @@ import pytest
 
 from potstill.core.histogram import read_back
 from potstill.observe.status import inflight, spread, status
-from tests.support.engine import Gate, engine_on, request
+from tests.support.engine import Gate, behind, engine_on, request
 from tests.unit.observe.crew import facts, worker
 
 
@@ -33,13 +33,7 @@ def test_a_spread_has_its_percentiles_in_seconds_and_its_buckets() -> None:
 
 def test_what_is_in_flight_is_told_with_its_worker() -> None:
     with Gate() as gate:
-
-        def application(environ: object, start_response: object) -> list[bytes]:
-            gate.pass_through()
-            start_response("200 OK", [])  # type: ignore[operator]
-            return []
-
-        with engine_on(application) as running, running.client() as client:  # type: ignore[arg-type]
+        with engine_on(behind(gate)) as running, running.client() as client:
             client.send(request("/slow", method="POST"))
             gate.wait_entered(1)
             (found,) = inflight(facts(worker(7, stats=running.engine.stats)))["requests"]
@@ -55,13 +49,7 @@ def test_what_is_in_flight_is_told_with_its_worker() -> None:
 
 def test_what_waits_has_waited_for_as_long_as_it_is_old() -> None:
     with Gate() as gate:
-
-        def application(environ: object, start_response: object) -> list[bytes]:
-            gate.pass_through()
-            start_response("200 OK", [])  # type: ignore[operator]
-            return []
-
-        with engine_on(application, threads=1) as running, running.client() as first:  # type: ignore[arg-type]
+        with engine_on(behind(gate), threads=1) as running, running.client() as first:
             first.send(request("/first"))
             gate.wait_entered(1)
             with running.client() as second:
