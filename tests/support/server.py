@@ -67,10 +67,10 @@ class Log:
                     break
         raise AssertionError(f"no line of the log has {pattern!r}; its end:\n{self.tail()}")
 
-    def lines(self, pattern: str = "") -> list[str]:
-        """The lines so far in which the regular expression is found."""
+    def lines(self, pattern: str = "", since: int = 0) -> list[str]:
+        """The lines so far in which the regular expression is found; `since` as in `wait_for`."""
         with self._changed:
-            return [line for line in self._lines if re.search(pattern, line)]
+            return [line for line in self._lines[since:] if re.search(pattern, line)]
 
     def tail(self, count: int = 40) -> str:
         """The last lines, for the message of a failed assertion."""

@@ -90,10 +90,11 @@ def test_a_fault_is_logged_once_with_method_target_and_peer(
 ) -> None:
     """`GET /x from 127.0.0.1:5432` is what an operator looks for."""
     raw, pattern = request(path)
+    seen = len(server.log.lines())
     client.send(raw)
     client.wait_for(b"\r\n\r\n")
-    server.log.wait_for(rf"GET {pattern}.* from {re.escape(client.local_address)}")
-    assert len(server.log.lines(pattern)) == 1
+    server.log.wait_for(rf"GET {pattern}.* from {re.escape(client.local_address)}", since=seen)
+    assert len(server.log.lines(pattern, since=seen)) == 1
 
 
 def test_an_exception_is_logged_with_its_traceback(server: Server, client: Client) -> None:

@@ -106,7 +106,8 @@ def test_a_refusal_on_a_unix_socket_is_logged(listening: Server, path: str) -> N
 
 def test_a_refusal_of_an_ipv6_client_is_logged_with_brackets(listening: Server, path: str) -> None:
     """`refused [::1]:5432: …`: the port must be told from the address."""
+    seen = len(listening.log.lines())
     with Client(address_of("ipv6", listening, path)) as client:
         client.send(get(b"X A: b"))
         assert client.response().status == 400
-        listening.log.wait_for(f"refused {re.escape(client.local_address)}: 400 ")
+        listening.log.wait_for(f"refused {re.escape(client.local_address)}: 400 ", since=seen)
