@@ -10,6 +10,7 @@ from cpython.dict cimport PyDict_GetItemWithError
 from cpython.ref cimport PyObject
 
 from potstill.core.counting cimport add, store
+from potstill.core.fields cimport FIELD_CONTENT_LENGTH, field_bit
 
 cdef str ROUTE = "potstill.route"
 cdef str LENGTH = "CONTENT_LENGTH"
@@ -34,8 +35,10 @@ cdef class Account:
     cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
         """The answer is made. What the request's body came to is added to the outcome."""
         cdef PyObject *route = PyDict_GetItemWithError(environ, ROUTE)
-        cdef PyObject *length = PyDict_GetItemWithError(environ, LENGTH)
+        cdef PyObject *length = NULL
         cdef int number
+        if outcome.fields_sent & field_bit(FIELD_CONTENT_LENGTH):
+            length = PyDict_GetItemWithError(environ, LENGTH)
         store(&workspace.flight.since_ns, 0)
         outcome.received = 0 if length == NULL else _number(<object>length)
         try:
@@ -62,7 +65,7 @@ cdef class Account:
             method, target = environ.get("REQUEST_METHOD"), environ.get("REQUEST_URI")
             version = environ.get("SERVER_PROTOCOL")
             outcome.method, outcome.target = <PyObject *>method, <PyObject *>target
-            outcome.version = <PyObject *>version
+            outcome.version, outcome.fields_sent = <PyObject *>version, ~0
             self._journal.record(&outcome, environ, None, &workspace.counters.log_dropped)
         except BaseException:          # memory
             add(&workspace.counters.log_dropped, 1)

@@ -321,8 +321,7 @@ cdef class Connection:
         if self.secured is not None:
             exchange.environ.update(self.secured)
         exchange.remote_addr, exchange.remote_port = self.remote_addr, self.remote_port
-        exchange.minor = head.minor
-        exchange.head_only = self.head_only
+        exchange.minor, exchange.head_only, exchange.fields_sent = head.minor, self.head_only, builder.fields_sent
         self.lasting = head.keep_alive
         exchange.keep_alive = head.keep_alive and service.keep_alive \
             and (service.requests_max == 0 or self.requests < service.requests_max)

@@ -14,6 +14,7 @@ cdef class EnvironBuilder:
     cdef dict _methods                 # bytes → str of the usual methods
     cdef str _server_name
     cdef object method, target, version            # of the request that was built last
+    cdef unsigned long long fields_sent            # … the bits of its fields
 
     cdef dict build(self, dict base, const unsigned char *data, head_t *head, object body, str remote_addr,
                     str remote_port)

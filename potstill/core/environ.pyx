@@ -16,6 +16,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
 from potstill.core.body cimport Body
+from potstill.core.fields cimport field_bit
 from potstill.core.http1 cimport (
     FIELD_AUTHORIZATION,
     FIELD_CONTENT_LENGTH,
@@ -134,7 +135,7 @@ cdef class EnvironBuilder:
     cdef int _put_request(self, dict environ, const unsigned char *data, head_t *head) except -1:
         cdef const unsigned char *method = data + head.method.start
         cdef const unsigned char *path = data + head.path.start
-        self.method, self.version = GET, HTTP_1_1
+        self.method, self.version, self.fields_sent = GET, HTTP_1_1, 0
         if head.method.length != 3 or memcmp(method, b"GET", 3) != 0:
             name = method[:head.method.length]
             known = self._methods.get(name)
@@ -169,6 +170,7 @@ cdef class EnvironBuilder:
                 if key is None:
                     continue
                 value = self._known_value(field.known, data + field.value.start, field.value.length)
+                self.fields_sent |= field_bit(field.known)
             else:
                 key = _key(data + field.name.start, field.name.length)
                 if key in LOOK_ALIKES:

@@ -38,6 +38,10 @@ cdef enum:
     FIELD_PROXY = 7
     FIELD_AUTHORIZATION = 8
 
+# Of a request, which known fields it has: a field whose bit is not set is not there. Some share one.
+cdef inline unsigned long long field_bit(int known) noexcept nogil:
+    return <unsigned long long>1 << (known & 63)
+
 cdef int known_fields_count() noexcept nogil
 # in any case; FIELD_UNKNOWN where it is not one
 cdef int known_field(const unsigned char *name, size_t size) noexcept nogil

@@ -15,6 +15,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
 from potstill.core.chunks cimport DATA
+from potstill.core.fields cimport FIELD_CONTENT_LENGTH, field_bit
 from potstill.core.http1 cimport (
     COMPLETE,
     INCOMPLETE,
@@ -140,6 +141,7 @@ cdef class Intake:
             if self.chunks != NULL:
                 # The application reads a body whose length is known by now.
                 self.exchange.environ["CONTENT_LENGTH"] = str(self.size)
+                self.exchange.fields_sent |= field_bit(FIELD_CONTENT_LENGTH)
         if self.chunks != NULL and self.chunks.trailers_size:
             self.exchange.trailers = <bytes>self.chunks.trailers[:self.chunks.trailers_size]
         self.exchange.body_open = False

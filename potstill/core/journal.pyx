@@ -68,8 +68,8 @@ cdef extern from "<fcntl.h>" nogil:
 
 cdef enum:
     RING_BYTES = 1 << 20
-    HURRY_BYTES = 1 << 16              # of lines that wait: the writer is not to wait for more
-    LAP_BYTES_MIN = 1 << 16            # of a lap, before an empty ring begins a new one
+    HURRY_BYTES = 1 << 15              # of lines that wait: the writer is not to wait for more
+    LAP_BYTES_MIN = 1 << 15            # of a lap, before an empty ring begins a new one
     ROUNDS = 4                         # in which the writer tries to leave the ring empty
     LAP_BITS = 32
     PATIENCE_MS = 1000                 # for a pipe that is full and does not block, before lines are given up
@@ -142,15 +142,12 @@ cdef class Journal:
     cdef int record(self, const outcome_t *outcome, dict environ, list fields, long long *dropped) noexcept:
         """A request has ended. Lines for which there is no room are added to `dropped`."""
         cdef char[LINE_BYTES_MAX] line
-        cdef Py_ssize_t size = 0
+        cdef Py_ssize_t size
         if load(&self._writer.failure):
             self._complain()
         if (self._rules or self._slower_ns or self._sample < 1.0) and not self._is_wanted(outcome):
             return 0
-        try:
-            size = self._format.render(line, outcome, environ, fields)
-        except BaseException:          # memory, or what an application has put among its fields
-            size = 0
+        size = self._format.render(line, outcome, environ, fields)
         if size == 0 or not self._commit(line, size):
             add(dropped, 1)
         return 0

@@ -5,21 +5,28 @@ Which steps a format has, and how each is to be escaped, is decided by `potstill
 an octet that has a meaning of its own is written as \\x22, or as JSON has it, so that a line is a line and a field a
 field whatever a client sends. A line has a limit, and it is the longest values that are cut to keep it: a pipe takes
 LINE_BYTES_MAX in one piece, and so no line is torn by another process's.
+
+Between two requests everything else has been through the processor's cache, and what a line costs is mostly what has
+to be fetched anew for it. So a step has all that it needs in half a cache line, the text behind its value too, and
+all steps look octets up in one table.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_Clear, PyErr_Occurred
 from cpython.ref cimport PyObject
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
 from libc.time cimport time_t, tm
 
+from potstill.core.fields cimport FIELD_UNKNOWN, field_bit, known_field
 from potstill.core.poll cimport clock_ns
 
 import json
-import os
+
+from potstill.core.pieces import pieces_of
 
 cdef extern from "Python.h":
-    PyObject *PyDict_GetItemWithError(object mapping, PyObject *key) except? NULL
+    PyObject *PyDict_GetItemWithError(object mapping, PyObject *key)
     int PyUnicode_KIND(object text)
     const unsigned char *PyUnicode_1BYTE_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
@@ -37,49 +44,37 @@ cdef extern from "<stdio.h>" nogil:
     int snprintf(char *into, size_t size, const char *format, ...)
 
 cdef enum:
-    # Steps. The names are those of settings/log_formats.py.
-    TEXT, STAMP, ISO, CLOCK, REQUEST, PATH, QUERY, STATUS, SENT, SENT_OR_DASH
-    SECONDS, MILLISECONDS, MICROSECONDS, DECIMAL, QUEUE_TIME, APP_TIME, FIRST_BYTE_TIME, RECEIVED, REQUEST_ID
-    METHOD, PROTOCOL, ENVIRON, ANSWER_FIELD, COLOUR, PLAIN
+    # Values, of four kinds. The names are those of settings/log_formats.py.
+    ENVIRON, FIELD, METHOD, TARGET, PROTOCOL, REQUEST_ID, ANSWER_FIELD
+    STATUS, SENT, SENT_OR_DASH, RECEIVED, SECONDS, MILLISECONDS, MICROSECONDS
+    DECIMAL, QUEUE_TIME, APP_TIME, FIRST_BYTE_TIME
+    NOTHING, STAMP, ISO, CLOCK, PATH, QUERY, COLOUR, PLAIN
 
 cdef enum:
-    ESCAPE_BARE = 2
-    ESCAPE_JSON = 3
-    SHORT = 16
+    LAST_TEXT = ANSWER_FIELD
+    LAST_NUMBER = MICROSECONDS
+    LAST_TIME = FIRST_BYTE_TIME
+
+cdef enum:
+    # Classes of octets: those that never stand for themselves in a value, the space, and from FENCE on each character
+    # that follows a value in the format.
+    NEVER = 1
+    SPACE = 2
+    FENCE = 4
+    FENCE_LAST = 128
 
 cdef const char *MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 cdef const char *HEX = b"0123456789abcdef"
 
 cdef dict KINDS = {
-    "text": TEXT, "t": STAMP, "time": ISO, "clock": CLOCK, "r": REQUEST, "U": PATH, "q": QUERY, "s": STATUS,
+    "": NOTHING, "t": STAMP, "time": ISO, "clock": CLOCK, "target": TARGET, "U": PATH, "q": QUERY, "s": STATUS,
     "B": SENT, "b": SENT_OR_DASH, "T": SECONDS, "M": MILLISECONDS, "D": MICROSECONDS, "L": DECIMAL,
     "queue_time": QUEUE_TIME, "app_time": APP_TIME, "first_byte_time": FIRST_BYTE_TIME, "received": RECEIVED,
-    "id": REQUEST_ID, "m": METHOD, "H": PROTOCOL, "environ": ENVIRON, "answer": ANSWER_FIELD, "colour": COLOUR,
-    "plain": PLAIN,
-}
-# Atoms that are a key of the environ.
-cdef dict AT = {
-    "h": "REMOTE_ADDR", "u": "REMOTE_USER", "f": "HTTP_REFERER", "a": "HTTP_USER_AGENT",
-    "route": "potstill.route", "scheme": "wsgi.url_scheme", "tls": "SSL_PROTOCOL",
+    "id": REQUEST_ID, "m": METHOD, "H": PROTOCOL, "environ": ENVIRON, "field": FIELD, "answer": ANSWER_FIELD,
+    "colour": COLOUR, "plain": PLAIN,
 }
 cdef str ID_KEY = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
-
-
-cdef bytes _unsafe(int escape, bint words, str fence):
-    """256 octets: which do not stand for themselves in a value, and so neither does what follows it in the format.
-
-    `words`: where it is several words, so that none of them becomes two.
-    """
-    marks = b'"\\'
-    if escape == ESCAPE_BARE or (words and escape != ESCAPE_JSON):
-        marks += b" "
-    if escape != ESCAPE_JSON and not fence.isalnum():
-        marks += fence.encode()
-    return bytes([not 0x20 <= octet < 0x7f or octet in marks for octet in range(256)])
-
-
-cdef dict TABLES = {}                  # of _unsafe, each under itself, kept for ever: there are few
 
 
 cdef class LineFormat:
@@ -92,112 +87,95 @@ cdef class LineFormat:
 
     def __cinit__(self, steps, int worker):
         cdef step_t *step
+        cdef int octet
         self._second = -1
         self._keys = []
-        self._steps = <step_t *>calloc(len(steps) + 1, sizeof(step_t))
+        for octet in range(256):
+            self._classes[octet] = 0 if 0x20 <= octet < 0x7f and octet != c'"' and octet != c"\\" else NEVER
+        self._classes[c" "] = SPACE
+        pieces = pieces_of(steps, worker, LITERAL_BYTES_MAX)
+        self._steps = <step_t *>calloc(len(pieces) + 1, sizeof(step_t))
         if self._steps == NULL:
             raise MemoryError
-        for atom, text, escape, fence in steps:
+        for atom, key, as_json, wary, fence, literal in pieces:
             step = &self._steps[self._count]
-            key = text
-            if atom == "l":
-                atom, text = "text", "-"
-            elif atom in ("p", "worker"):
-                atom, text = "text", str(os.getpid() if atom == "p" else worker)
-            elif atom in AT:
-                atom, key = "environ", AT[atom]
-            if atom == "text":
-                key = text.encode() + bytes(SHORT)
-                step.text = PyBytes_AS_STRING(key)
-                step.size = PyBytes_GET_SIZE(key) - SHORT
             step.kind = KINDS[atom]
-            step.as_json = escape == ESCAPE_JSON
-            table = _unsafe(escape, step.kind == REQUEST, fence)
-            step.unsafe = <const unsigned char *>PyBytes_AS_STRING(TABLES.setdefault(table, table))
+            step.as_json = as_json
+            step.unsafe = NEVER | self._fence(fence) | (SPACE if wary else 0)
+            step.size = len(literal)
+            memcpy(step.literal, PyBytes_AS_STRING(literal), step.size)
+            if step.kind == FIELD:
+                name = key.removeprefix("HTTP_").replace("_", "-").encode()
+                step.known = known_field(<const unsigned char *>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+                if step.known == FIELD_UNKNOWN:
+                    step.kind = ENVIRON
             step.key = <PyObject *>key
             self.wants_fields |= step.kind == ANSWER_FIELD
             self._keys.append(key)
             self._count += 1
 
+    cdef int _fence(self, str fence) except -1:
+        """The class of the character that follows a value, if it would end it. The last class may have several, and
+        then they are escaped more often than they must.
+        """
+        cdef unsigned char octet
+        if not fence or fence.isalnum():
+            return 0
+        octet = ord(fence)
+        if not self._classes[octet]:
+            self._classes[octet] = self._fences = min(max(FENCE, 2 * self._fences), FENCE_LAST)
+        return self._classes[octet]
+
     def __dealloc__(self):
         free(self._steps)
 
-    cdef Py_ssize_t render(self, char *into, const outcome_t *outcome, dict environ, list fields) except -1:
-        """A line into LINE_BYTES_MAX octets; how long it is, its line feed included. 0: it is too long at any rate."""
+    cdef Py_ssize_t render(self, char *into, const outcome_t *outcome, dict environ, list fields) noexcept:
+        """A line into LINE_BYTES_MAX octets; how long it is, its line feed included. 0: it is too long at any rate, or
+        there is no memory for what the application has put among its values, or no text in it.
+        """
         cdef page_t page
-        cdef Py_ssize_t value_max = LINE_BYTES_MAX
-        while value_max > 8:
+        page.classes = self._classes
+        page.value_max = LINE_BYTES_MAX
+        page.failed = False
+        while page.value_max > 8 and not page.failed:
             page.at, page.end = into, into + LINE_BYTES_MAX - 1
-            page.value_max = value_max
             page.full = False
             self._render(&page, outcome, environ, fields)
-            if not page.full:
+            if not (page.full or page.failed):
                 page.at[0] = c"\n"
                 return page.at + 1 - into
-            value_max = value_max // 8
+            page.value_max //= 8
         return 0
 
-    cdef int _render(self, page_t *page, const outcome_t *outcome, dict environ, list fields) except -1:
-        cdef long long total_ns = outcome.queue_ns + outcome.application_ns
-        cdef step_t *step
-        cdef PyObject *value
+    cdef void _render(self, page_t *page, const outcome_t *outcome, dict environ, list fields) noexcept:
+        cdef const step_t *step
         cdef int i
         for i in range(self._count):
             step = &self._steps[i]
-            if step.kind == TEXT:
-                if step.size <= SHORT <= page.end - page.at:
-                    memcpy(page.at, step.text, SHORT)
-                    page.at += step.size
-                else:
-                    _put(page, step.text, step.size)
-            elif step.kind == ENVIRON:
-                _put_value(page, step, PyDict_GetItemWithError(environ, step.key))
-            elif step.kind == REQUEST:
-                _put_request(page, step, outcome)
-            elif step.kind == STATUS:
-                _put_number(page, outcome.code)
-            elif step.kind == SENT:
-                _put_number(page, outcome.sent)
-            elif step.kind == SENT_OR_DASH:
-                _put_sent(page, outcome.sent)
+            if step.kind <= LAST_TEXT:
+                _put_value(page, step, _text(step, outcome, environ, fields))
+            elif step.kind == SENT_OR_DASH and not outcome.sent:
+                _put_octet(page, c"-")
+            elif step.kind <= LAST_NUMBER:
+                _put_number(page, _number(step, outcome))
+            elif step.kind <= LAST_TIME:
+                _put_seconds(page, _time(step, outcome))
             elif step.kind == STAMP or step.kind == ISO or step.kind == CLOCK:
                 self._put_time(page, step.kind, outcome.ended_ns)
             elif step.kind == PATH or step.kind == QUERY:
                 _put_part(page, step, outcome.target)
-            elif step.kind == METHOD:
-                _put_value(page, step, outcome.method)
-            elif step.kind == PROTOCOL:
-                _put_value(page, step, outcome.version)
-            elif step.kind == SECONDS:
-                _put_number(page, total_ns // 1_000_000_000)
-            elif step.kind == MILLISECONDS:
-                _put_number(page, total_ns // 1_000_000)
-            elif step.kind == MICROSECONDS:
-                _put_number(page, total_ns // 1000)
-            elif step.kind == DECIMAL:
-                _put_seconds(page, total_ns)
-            elif step.kind == QUEUE_TIME:
-                _put_seconds(page, outcome.queue_ns)
-            elif step.kind == APP_TIME:
-                _put_seconds(page, outcome.application_ns)
-            elif step.kind == FIRST_BYTE_TIME:
-                _put_seconds(page, outcome.first_byte_ns)
-            elif step.kind == RECEIVED:
-                _put_number(page, outcome.received)
-            elif step.kind == REQUEST_ID:
-                value = _get(environ, ID_KEY)
-                _put_value(page, step, _get(environ, ID_FIELD) if value == NULL or <object>value is None else value)
-            elif step.kind == ANSWER_FIELD:
-                found = _field(fields, <object>step.key)
-                _put_value(page, step, NULL if found is None else <PyObject *>found)
             elif step.kind == COLOUR:
                 _put(page, b"\x1b[32m" if outcome.code < 300 else b"\x1b[36m" if outcome.code < 400
                      else b"\x1b[33m" if outcome.code < 500 else b"\x1b[31m", 5)
             elif step.kind == PLAIN:
                 _put(page, b"\x1b[0m", 4)
-        return 0
+            if LITERAL_BYTES_MAX <= page.end - page.at:
+                memcpy(page.at, step.literal, LITERAL_BYTES_MAX)
+                page.at += step.size
+            else:
+                _put(page, step.literal, step.size)
 
-    cdef int _put_time(self, page_t *page, int kind, long long ended_ns) except -1:
+    cdef void _put_time(self, page_t *page, int kind, long long ended_ns) noexcept:
         """The time now. `ended_ns` is the same by the monotonic clock, and spares asking until the second is over."""
         cdef timespec now
         cdef char[8] fraction
@@ -207,13 +185,13 @@ cdef class LineFormat:
             if now.tv_sec != self._second:
                 self._begin_second(now.tv_sec)
         if kind == STAMP:
-            return _put(page, self._stamp, 28)
-        if kind == CLOCK:
-            return _put(page, self._clock, 20)
-        _put(page, self._utc, 19)
-        snprintf(fraction, 8, b".%03dZ", <int>(now.tv_nsec // 1_000_000))
-        return _put(page, fraction, 5)
-
+            _put(page, self._stamp, 28)
+        elif kind == CLOCK:
+            _put(page, self._clock, 20)
+        else:
+            _put(page, self._utc, 19)
+            snprintf(fraction, 8, b".%03dZ", <int>(now.tv_nsec // 1_000_000))
+            _put(page, fraction, 5)
 
     cdef void _begin_second(self, time_t second) noexcept:
         cdef tm parts
@@ -245,68 +223,118 @@ cdef int _offset_minutes(time_t second, tm *local) noexcept:
 # Values
 
 
-cdef inline PyObject *_get(dict environ, str key) except? NULL:
+cdef inline PyObject *_get(dict environ, PyObject *key) noexcept:
+    """Borrowed; NULL for none, also where a key of the application's cannot be compared."""
+    cdef PyObject *value = PyDict_GetItemWithError(environ, key)
+    if value == NULL and PyErr_Occurred() != NULL:
+        PyErr_Clear()
+    return value
+
+
+cdef inline PyObject *_text(const step_t *step, const outcome_t *outcome, dict environ, list fields) noexcept:
     """Borrowed; NULL for none."""
-    return PyDict_GetItemWithError(environ, <PyObject *>key)
+    if step.kind == ENVIRON:
+        return _get(environ, step.key)
+    if step.kind == FIELD:
+        return _get(environ, step.key) if outcome.fields_sent & field_bit(step.known) else NULL
+    if step.kind == METHOD:
+        return outcome.method
+    if step.kind == TARGET:
+        return outcome.target
+    if step.kind == PROTOCOL:
+        return outcome.version
+    if step.kind == REQUEST_ID:
+        return _id(environ)
+    return _field(fields, <str>step.key)
 
 
-cdef object _field(list fields, str name):
+cdef PyObject *_id(dict environ) noexcept:
+    cdef PyObject *value = _get(environ, <PyObject *>ID_KEY)
+    return _get(environ, <PyObject *>ID_FIELD) if value == NULL or <object>value is None else value
+
+
+cdef PyObject *_field(list fields, str wanted) noexcept:
     """What the answer has under a name in lower case."""
     if fields is not None:
-        for pair in fields:
-            if pair[0].lower() == name:
-                return pair[1]
-    return None
+        for name, value in fields:
+            if (<str>name).lower() == wanted:
+                return <PyObject *>value
+    return NULL
 
 
-cdef int _put_request(page_t *page, const step_t *step, const outcome_t *outcome) except -1:
-    _put_value(page, step, outcome.method)
-    _put(page, b" ", 1)
-    _put_value(page, step, outcome.target)
-    _put(page, b" ", 1)
-    return _put_value(page, step, outcome.version)
+cdef inline unsigned long long _number(const step_t *step, const outcome_t *outcome) noexcept:
+    cdef long long total_ns = outcome.queue_ns + outcome.application_ns
+    if step.kind == STATUS:
+        return outcome.code
+    if step.kind == RECEIVED:
+        return outcome.received
+    if step.kind == SECONDS:
+        return total_ns // 1_000_000_000
+    if step.kind == MILLISECONDS:
+        return total_ns // 1_000_000
+    if step.kind == MICROSECONDS:
+        return total_ns // 1000
+    return outcome.sent
 
 
-cdef int _put_part(page_t *page, const step_t *step, PyObject *target) except -1:
+cdef inline long long _time(const step_t *step, const outcome_t *outcome) noexcept:
+    if step.kind == QUEUE_TIME:
+        return outcome.queue_ns
+    if step.kind == APP_TIME:
+        return outcome.application_ns
+    if step.kind == FIRST_BYTE_TIME:
+        return outcome.first_byte_ns
+    return outcome.queue_ns + outcome.application_ns
+
+
+cdef void _put_part(page_t *page, const step_t *step, PyObject *target) noexcept:
     """The target up to its question mark, or what is behind."""
     cdef const unsigned char *octets
     cdef const unsigned char *mark
     cdef Py_ssize_t size, at
     if not _is_octets(target):
-        return _put_value(page, step, NULL)
+        _put_value(page, step, NULL)
+        return
     octets = PyUnicode_1BYTE_DATA(<object>target)
     size = PyUnicode_GET_LENGTH(<object>target)
     mark = <const unsigned char *>memchr(octets, c"?", size)
     at = size if mark == NULL else mark - octets
     if step.kind == PATH:
-        return _put_octets(page, step, octets, at)
+        _put_octets(page, step, octets, at)
+        return
     at = min(at + 1, size)
-    return _put_octets(page, step, octets + at, size - at)
+    _put_octets(page, step, octets + at, size - at)
 
 
 cdef inline bint _is_octets(PyObject *value) noexcept:
     return value != NULL and type(<object>value) is str and PyUnicode_KIND(<object>value) == 1
 
 
-cdef int _put_value(page_t *page, const step_t *step, PyObject *value) except -1:
+cdef inline void _put_value(page_t *page, const step_t *step, PyObject *value) noexcept:
     """A text of the environ or of the application's; "-" for none, which JSON has as nothing."""
     if _is_octets(value):              # borrowed: nothing runs meanwhile that could take it away
-        return _put_octets(page, step, PyUnicode_1BYTE_DATA(<object>value), PyUnicode_GET_LENGTH(<object>value))
-    if value == NULL or <object>value is None:
-        return 0 if step.as_json else _put(page, b"-", 1)
-    kept = <object>value               # whatever the application does while it is asked for its text
-    return _put_text(page, step, kept)
+        _put_octets(page, step, PyUnicode_1BYTE_DATA(<object>value), PyUnicode_GET_LENGTH(<object>value))
+    elif value == NULL or <object>value is None:
+        if not step.as_json:
+            _put_octet(page, c"-")
+    else:
+        kept = <object>value           # whatever the application does while it is asked for its text
+        _put_text(page, step, kept)
 
 
-cdef int _put_text(page_t *page, const step_t *step, object value) except -1:
+cdef void _put_text(page_t *page, const step_t *step, object value) noexcept:
     """What did not come as octets, and so comes from the application."""
     cdef bytes octets
-    text = value if type(value) is str else _as_text(value)
-    if step.as_json and PyUnicode_KIND(text) != 1:
-        octets = json.dumps(text[:page.value_max]).removeprefix('"').removesuffix('"').encode()
-        return _put(page, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
-    octets = text.encode("latin-1" if PyUnicode_KIND(text) == 1 else "utf-8", "backslashreplace")
-    return _put_octets(page, step, <const unsigned char *>PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+    try:
+        text = value if type(value) is str else _as_text(value)
+        if step.as_json and PyUnicode_KIND(text) != 1:
+            octets = json.dumps(text[:page.value_max]).removeprefix('"').removesuffix('"').encode()
+            _put(page, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+        else:
+            octets = text.encode("latin-1" if PyUnicode_KIND(text) == 1 else "utf-8", "backslashreplace")
+            _put_octets(page, step, <const unsigned char *>PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+    except BaseException:              # memory, or a text that encodes itself to none
+        page.failed = True
 
 
 cdef str _as_text(object value):
@@ -316,64 +344,81 @@ cdef str _as_text(object value):
         return f"<{type(value).__name__}>"
 
 
-cdef int _put_octets(page_t *page, const step_t *step, const unsigned char *octets, Py_ssize_t size) except -1:
-    cdef const unsigned char *unsafe = step.unsafe
-    cdef Py_ssize_t at = 0, begin
+cdef void _put_octets(page_t *page, const step_t *step, const unsigned char *octets, Py_ssize_t size) noexcept:
+    cdef const unsigned char *classes = page.classes
+    cdef unsigned char unsafe = step.unsafe
+    cdef char *into = page.at
+    cdef Py_ssize_t at = 0
     size = min(size, page.value_max)
     if size == 0 and not step.as_json:
-        return _put(page, b"-", 1)
-    while at < size:
-        begin = at
-        while at < size and not unsafe[octets[at]]:
+        _put_octet(page, c"-")
+        return
+    if size <= page.end - into:        # which is so of nearly all
+        while at < size and not classes[octets[at]] & unsafe:
+            into[at] = octets[at]
             at += 1
-        _put(page, <const char *>octets + begin, at - begin)
-        if at < size:
+        page.at += at
+    for at in range(at, size):
+        if classes[octets[at]] & unsafe:
             _put_escaped(page, octets[at], step.as_json)
-            at += 1
-    return 0
+        else:
+            _put_octet(page, octets[at])
 
 
-cdef int _put_escaped(page_t *page, unsigned char octet, bint as_json) noexcept:
+cdef void _put_escaped(page_t *page, unsigned char octet, bint as_json) noexcept:
     cdef char[6] text
     if as_json and (octet == c'"' or octet == c"\\"):
         text[0], text[1] = c"\\", octet
-        return _put(page, text, 2)
-    if as_json:
+        _put(page, text, 2)
+    elif as_json:
         memcpy(text, b"\\u00", 4)
         text[4], text[5] = HEX[octet >> 4], HEX[octet & 15]
-        return _put(page, text, 6)
-    text[0], text[1], text[2], text[3] = c"\\", c"x", HEX[octet >> 4], HEX[octet & 15]
-    return _put(page, text, 4)
+        _put(page, text, 6)
+    else:
+        text[0], text[1], text[2], text[3] = c"\\", c"x", HEX[octet >> 4], HEX[octet & 15]
+        _put(page, text, 4)
 
 
 # The page
 
 
-cdef inline int _put(page_t *page, const char *text, Py_ssize_t size) noexcept:
+cdef inline void _put(page_t *page, const char *text, Py_ssize_t size) noexcept:
     if size > page.end - page.at:
         page.full = True
-        return 0
+        return
     memcpy(page.at, text, size)
     page.at += size
-    return 0
 
 
-cdef int _put_number(page_t *page, unsigned long long number) noexcept:
-    cdef char[20] digits
-    cdef int at = 20
-    while True:
+cdef inline void _put_octet(page_t *page, unsigned char octet) noexcept:
+    if page.at == page.end:
+        page.full = True
+        return
+    page.at[0] = octet
+    page.at += 1
+
+
+cdef void _put_number(page_t *page, unsigned long long number) noexcept:
+    """Where they are to stand: digits that are made elsewhere, one by one, keep the copy of them all waiting."""
+    cdef unsigned long long rest = number // 10
+    cdef Py_ssize_t size = 1
+    cdef char *at
+    while rest:
+        rest //= 10
+        size += 1
+    if size > page.end - page.at:
+        page.full = True
+        return
+    page.at += size
+    at = page.at
+    while size:
         at -= 1
-        digits[at] = c"0" + <char>(number % 10)
+        size -= 1
+        at[0] = c"0" + <char>(number % 10)
         number //= 10
-        if number == 0:
-            return _put(page, digits + at, 20 - at)
 
 
-cdef int _put_sent(page_t *page, long long sent) noexcept:
-    return _put_number(page, sent) if sent else _put(page, b"-", 1)
-
-
-cdef int _put_seconds(page_t *page, long long ns) noexcept:
+cdef void _put_seconds(page_t *page, long long ns) noexcept:
     """With six digits behind the point."""
     cdef char[7] fraction
     cdef long long us = ns // 1000
@@ -384,7 +429,7 @@ cdef int _put_seconds(page_t *page, long long ns) noexcept:
         fraction[at] = c"0" + <char>(us % 10)
         us //= 10
     fraction[0] = c"."
-    return _put(page, fraction, 7)
+    _put(page, fraction, 7)
 
 
 def rendered(LineFormat form not None, dict environ not None, *, int code=200, long long queue_ns=0,
@@ -400,6 +445,8 @@ def rendered(LineFormat form not None, dict environ not None, *, int code=200, l
     outcome.received = received
     outcome.sent = sent
     outcome.ended_ns = clock_ns()
-    outcome.method, outcome.target = _get(environ, "REQUEST_METHOD"), _get(environ, "REQUEST_URI")
-    outcome.version = _get(environ, "SERVER_PROTOCOL")
+    outcome.fields_sent = ~0
+    method, target = environ.get("REQUEST_METHOD"), environ.get("REQUEST_URI")
+    version = environ.get("SERVER_PROTOCOL")
+    outcome.method, outcome.target, outcome.version = <PyObject *>method, <PyObject *>target, <PyObject *>version
     return room[:form.render(room, &outcome, environ, fields)]

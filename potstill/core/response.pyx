@@ -149,7 +149,7 @@ cdef class Exchange:
                                                     outcome.application_ns)
         outcome.sent = self.body_sent
         outcome.method, outcome.target = <PyObject *>self.method, <PyObject *>self.target
-        outcome.version = <PyObject *>self.version
+        outcome.version, outcome.fields_sent = <PyObject *>self.version, self.fields_sent
         self.options.account.end(workspace, &outcome, self.environ, self.fields)
 
     cdef int _call(self, object application) except -1:

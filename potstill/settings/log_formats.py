@@ -64,6 +64,9 @@ OURS = frozenset(
 )
 KEYED = MappingProxyType({"i": "field", "o": "answer", "e": "environ"})
 
+# RFC 3875: the two fields whose keys have no HTTP_ in front.
+WITHOUT_HTTP = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
+
 COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s'
 NAMED = MappingProxyType(
     {
@@ -136,7 +139,8 @@ def name_of(found: re.Match[str]) -> tuple[str, str]:
         return name, ""
     if kind in KEYED and key.isascii():
         if kind == "i":
-            return "environ", "HTTP_" + key.upper().replace("-", "_")
+            name = key.upper().replace("-", "_")
+            return "field", name if name in WITHOUT_HTTP else f"HTTP_{name}"
         return KEYED[kind], key if kind == "e" else key.lower()
     raise ValueError(
         f"one of {', '.join(NAMED)}, or a format with atoms like %(h)s, of which {found[0]!r} is none"

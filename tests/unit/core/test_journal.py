@@ -76,6 +76,28 @@ def test_fields_of_the_answer_can_be_told(tmp_path: Path) -> None:
     assert file.read_text() == '"yes"\n'
 
 
+def test_fields_of_the_request_are_those_that_it_had(tmp_path: Path) -> None:
+    """What the application makes of them is for `%({key}e)s`; known names and others, sent or not."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ["HTTP_REFERER"] = "made up"
+        environ["REMOTE_USER"] = "malt"
+        return answer(environ, start_response)
+
+    file = tmp_path / "access.log"
+    form = '%(u)s "%(f)s" "%({HTTP_REFERER}e)s" "%(a)s" "%({x-cask}i)s" %({content-type}i)s %(received)s'
+    with engine_on(app, access_log=log_to(file, form)) as running:
+        running.ask(request("/200/a", "User-Agent: still", "X-Cask: 7"))
+        running.ask(request("/200/b", "Content-Type: a/b", method="POST", body=b"water"))
+        chunks = b"3\r\nwat\r\n2\r\ner\r\n0\r\n\r\n"
+        running.ask(request("/200/c", "Transfer-Encoding: chunked", method="PATCH") + chunks)
+    assert file.read_text().splitlines() == [
+        'malt "-" "made up" "still" "7" - 0',
+        'malt "-" "made up" "-" "-" a/b 5',
+        'malt "-" "made up" "-" "-" - 5',
+    ]
+
+
 def test_a_file_is_opened_anew_when_that_is_asked_for(tmp_path: Path) -> None:
     """Its name is another's by then: no line is lost, and none is in the wrong one."""
     file, rotated = tmp_path / "access.log", tmp_path / "access.log.1"
