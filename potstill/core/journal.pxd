@@ -20,11 +20,11 @@ cdef struct ring_t:
 
 # What the writer is told, and what it tells.
 cdef struct writer_t:
-    pthread_mutex_t lock
-    pthread_cond_t news
     long long asleep                   # it has to be woken for the next line
     long long failure                  # errno of the last write or opening that failed; taken by who complains of it
     bint hurry, ended, reopen
+    pthread_mutex_t lock
+    pthread_cond_t news
     int fd                             # its own
     bint datagrams                     # one a line
     bint regular                       # a file, which takes any number of lines in one piece
@@ -34,12 +34,14 @@ cdef struct writer_t:
 
 cdef class Journal:
     cdef LineFormat _format
-    cdef ring_t _ring
-    cdef writer_t _writer
     cdef list _rules                   # (path as octets, whether longer ones are meant too, first status, last status)
     cdef double _sample
-    cdef double _luck                  # of the sampling: what is left over
     cdef long long _slower_ns
+    cdef ring_t _ring
+    cdef long long _at                 # where the next line is to stand, a position
+    cdef bint _writing                 # there stands a part of it
+    cdef writer_t _writer
+    cdef double _luck                  # of the sampling: what is left over
     cdef tuple _kept                   # the octets that the writer borrows
     cdef object _log
     cdef object _complained_at
@@ -47,6 +49,8 @@ cdef class Journal:
 
     cdef int record(self, const outcome_t *outcome, dict environ, list fields, long long *dropped) noexcept
     cdef bint _is_wanted(self, const outcome_t *outcome) noexcept
-    cdef bint _commit(self, const char *line, Py_ssize_t size) noexcept
+    cdef Py_ssize_t _write(self, const outcome_t *outcome, dict environ, list fields) noexcept
+    cdef char *_room(self) noexcept
+    cdef void _commit(self, Py_ssize_t size) noexcept
     cdef void _wake(self, bint reopen) noexcept
     cdef void _complain(self) noexcept

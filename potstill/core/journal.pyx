@@ -141,16 +141,36 @@ cdef class Journal:
 
     cdef int record(self, const outcome_t *outcome, dict environ, list fields, long long *dropped) noexcept:
         """A request has ended. Lines for which there is no room are added to `dropped`."""
-        cdef char[LINE_BYTES_MAX] line
-        cdef Py_ssize_t size
+        cdef Py_ssize_t size = 0
         if load(&self._writer.failure):
             self._complain()
         if (self._rules or self._slower_ns or self._sample < 1.0) and not self._is_wanted(outcome):
             return 0
-        size = self._format.render(line, outcome, environ, fields)
-        if size == 0 or not self._commit(line, size):
+        if not self._writing:          # else a key of an application's own has let another thread in
+            size = self._write(outcome, environ, fields)
+        if size == 0:
             add(dropped, 1)
+        else:
+            self._commit(size)
         return 0
+
+    cdef Py_ssize_t _write(self, const outcome_t *outcome, dict environ, list fields) noexcept:
+        """The line, where it is to stand. 0: there is none, or no room for it."""
+        cdef char[LINE_BYTES_MAX] aside
+        cdef Py_ssize_t size
+        cdef char *line = self._room()
+        if line == NULL:
+            return 0
+        self._writing = True
+        size = self._format.render(line, outcome, environ, fields, False)
+        self._writing = False
+        if size < 0:                   # the application has to be asked for a value, and others may come in between
+            size = self._format.render(aside, outcome, environ, fields, True)
+            line = self._room()
+            if line == NULL:
+                return 0
+            memcpy(line, aside, size)
+        return size
 
     cdef bint _is_wanted(self, const outcome_t *outcome) noexcept:
         cdef Py_ssize_t size
@@ -170,25 +190,29 @@ cdef class Journal:
             self._luck -= 1.0
         return True
 
-    cdef bint _commit(self, const char *line, Py_ssize_t size) noexcept:
-        """Into the ring. False when there is no room."""
+    cdef char *_room(self) noexcept:
+        """Where the next line is to stand, be it the longest. NULL when there is no room."""
         cdef ring_t *ring = &self._ring
         cdef long long read = load_acquired(&ring.read)
         cdef long long at = ring.written
         cdef long long end = RING_BYTES
         if at >> LAP_BITS == read >> LAP_BITS and (
-                size > RING_BYTES - (at & PLACE) or (at == read and at & PLACE >= LAP_BYTES_MIN)):
+                LINE_BYTES_MAX > RING_BYTES - (at & PLACE) or (at == read and at & PLACE >= LAP_BYTES_MIN)):
             store(&ring.limit, at & PLACE)
             at = (at | PLACE) + 1      # a new lap
         if at >> LAP_BITS != read >> LAP_BITS and read & PLACE < ring.limit:
             end = read & PLACE         # behind it are lines of the lap before
-        if size > end - (at & PLACE):
-            return False
-        memcpy(ring.octets + (at & PLACE), line, size)
-        store_released(&ring.written, at + size)
+        if LINE_BYTES_MAX > end - (at & PLACE):
+            return NULL
+        self._at = at
+        return ring.octets + (at & PLACE)
+
+    cdef void _commit(self, Py_ssize_t size) noexcept:
+        """The line that stands there is whole."""
+        cdef ring_t *ring = &self._ring
+        store_released(&ring.written, self._at + size)
         if load(&self._writer.asleep) or (not self._writer.hurry and _waiting(ring) > HURRY_BYTES):
             self._wake(False)
-        return True
 
     cdef void _wake(self, bint reopen) noexcept:
         pthread_mutex_lock(&self._writer.lock)

@@ -15,6 +15,7 @@ cdef struct page_t:
     char *end
     const unsigned char *classes       # 256 octets, borrowed from the format
     Py_ssize_t value_max               # octets of a value beyond which it is cut
+    bint aside                         # the application may be asked for its texts
     bint full                          # something found no room
     bint failed                        # something has no text
 
@@ -42,7 +43,7 @@ cdef class LineFormat:
     cdef unsigned char[256] _classes   # of octets
 
     cdef int _fence(self, str fence) except -1
-    cdef Py_ssize_t render(self, char *into, const outcome_t *outcome, dict environ, list fields) noexcept
+    cdef Py_ssize_t render(self, char *into, const outcome_t *outcome, dict environ, list fields, bint aside) noexcept
     cdef void _render(self, page_t *page, const outcome_t *outcome, dict environ, list fields) noexcept
     cdef void _put_time(self, page_t *page, int kind, long long ended_ns) noexcept
     cdef void _begin_second(self, time_t second) noexcept

@@ -129,13 +129,16 @@ cdef class LineFormat:
     def __dealloc__(self):
         free(self._steps)
 
-    cdef Py_ssize_t render(self, char *into, const outcome_t *outcome, dict environ, list fields) noexcept:
+    cdef Py_ssize_t render(self, char *into, const outcome_t *outcome, dict environ, list fields, bint aside) noexcept:
         """A line into LINE_BYTES_MAX octets; how long it is, its line feed included. 0: it is too long at any rate, or
         there is no memory for what the application has put among its values, or no text in it.
+
+        Where the application would have to be asked for a text, -1, but for `aside`: then code of its own runs.
         """
         cdef page_t page
         page.classes = self._classes
         page.value_max = LINE_BYTES_MAX
+        page.aside = aside
         page.failed = False
         while page.value_max > 8 and not page.failed:
             page.at, page.end = into, into + LINE_BYTES_MAX - 1
@@ -145,7 +148,7 @@ cdef class LineFormat:
                 page.at[0] = c"\n"
                 return page.at + 1 - into
             page.value_max //= 8
-        return 0
+        return -1 if page.failed and not aside else 0
 
     cdef void _render(self, page_t *page, const outcome_t *outcome, dict environ, list fields) noexcept:
         cdef const step_t *step
@@ -325,6 +328,9 @@ cdef inline void _put_value(page_t *page, const step_t *step, PyObject *value) n
 cdef void _put_text(page_t *page, const step_t *step, object value) noexcept:
     """What did not come as octets, and so comes from the application."""
     cdef bytes octets
+    if not page.aside:
+        page.failed = True
+        return
     try:
         text = value if type(value) is str else _as_text(value)
         if step.as_json and PyUnicode_KIND(text) != 1:
@@ -449,4 +455,4 @@ def rendered(LineFormat form not None, dict environ not None, *, int code=200, l
     method, target = environ.get("REQUEST_METHOD"), environ.get("REQUEST_URI")
     version = environ.get("SERVER_PROTOCOL")
     outcome.method, outcome.target, outcome.version = <PyObject *>method, <PyObject *>target, <PyObject *>version
-    return room[:form.render(room, &outcome, environ, fields)]
+    return room[:form.render(room, &outcome, environ, fields, True)]

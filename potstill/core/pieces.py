@@ -49,14 +49,15 @@ def pieces_of(steps: Iterable[tuple[str, str, int, str]], worker: int, behind_ma
             _add_text(pieces, known.get(atom, key).encode(), behind_max)
         elif atom == "r":
             escape = max(escape, BARE)  # a space in one of its words would make two of it
-            pieces.extend(Piece(word, "", *_care(escape, fence), space) for word, space in WORDS)
+            pieces.extend(_value(word, "", escape, fence, space) for word, space in WORDS)
         else:
-            pieces.append(Piece(*AT.get(atom, (atom, key)), *_care(escape, fence)))
+            pieces.append(_value(*AT.get(atom, (atom, key)), escape, fence))
     return [piece for piece in pieces if piece != Piece()]
 
 
-def _care(escape: int, fence: str) -> tuple[bool, bool, str]:
-    return escape == JSON, escape == BARE, "" if escape == JSON else fence
+def _value(atom: str, key: str, escape: int, fence: str, behind: bytes = b"") -> Piece:
+    as_json = escape == JSON
+    return Piece(atom, key, as_json, escape == BARE, "" if as_json else fence, behind)
 
 
 def _add_text(pieces: list[Piece], text: bytes, behind_max: int) -> None:
