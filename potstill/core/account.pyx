@@ -34,18 +34,18 @@ cdef class Account:
 
     cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
         """The answer is made. What the request's body came to is added to the outcome."""
-        cdef PyObject *route = PyDict_GetItemWithError(environ, ROUTE)
-        cdef PyObject *length = NULL
+        cdef PyObject *route
         cdef int number
-        if outcome.fields_sent & field_bit(FIELD_CONTENT_LENGTH):
-            length = PyDict_GetItemWithError(environ, LENGTH)
         store(&workspace.flight.since_ns, 0)
-        outcome.received = 0 if length == NULL else _number(<object>length)
+        outcome.received = 0
         try:
+            if outcome.fields_sent & field_bit(FIELD_CONTENT_LENGTH):
+                outcome.received = _number(environ.get(LENGTH))
+            route = PyDict_GetItemWithError(environ, ROUTE)    # only now: an application's number may have changed it
             number = self._ledger.route("" if route == NULL else <object>route)
             if self._ledger.enter(number, outcome):
                 self._ledger.remember(number, outcome, environ.get(ID) or environ.get(ID_FIELD))
-        except BaseException:          # memory, or what an application takes for the name of a route
+        except BaseException:          # memory, or what an application takes for a key or the name of a route
             pass
         if self._journal is not None:
             self._journal.record(outcome, environ, fields, &workspace.counters.log_dropped)
@@ -74,7 +74,7 @@ cdef class Account:
 cdef long long _number(object text) noexcept:
     try:
         return int(text)
-    except Exception:                  # an application that has changed it
+    except Exception:                  # an application that has changed it, or taken it away
         return 0
 
 

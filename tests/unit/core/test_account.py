@@ -35,6 +35,30 @@ def test_a_known_load_is_counted_to_the_request() -> None:
     assert rows["/a", 2].received.total == rows["/a", 2].sent.total == 35
 
 
+def test_a_length_of_the_applications_own_may_do_what_it_likes() -> None:
+    """Also take the environ away while it is asked for its number."""
+
+    class Length:
+        def __init__(self, environ: Environ) -> None:
+            self.environ = environ
+
+        def __int__(self) -> int:
+            self.environ.clear()
+            return 7
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ["CONTENT_LENGTH"] = Length(environ)
+        environ["potstill.route"] = "/".join(["", "casks", "made", "here"])
+        start_response("200 OK", [])
+        return [b""]
+
+    with engine_on(app) as running:
+        assert running.ask(request(method="POST", body=b"12345")) == b""
+        running.wait(lambda now: now.requests == 1)
+        rows = running.engine.stats.ledger.rows()
+    assert rows["", 2].received.total == 7
+
+
 def test_the_times_are_those_that_the_request_took() -> None:
     """By the engine's clock, which a test can move while a request is in the application."""
     with Gate() as gate:
