@@ -35,7 +35,7 @@ cdef class Account:
     cdef void end(self, Workspace workspace, outcome_t *outcome, dict environ, list fields) noexcept:
         """The answer is made. What the request's body came to is added to the outcome."""
         cdef PyObject *route
-        cdef int number
+        cdef int number = 0            # of the route without a name
         store(&workspace.flight.since_ns, 0)
         outcome.received = 0
         try:
@@ -43,12 +43,19 @@ cdef class Account:
                 outcome.received = _number(environ.get(LENGTH))
             route = PyDict_GetItemWithError(environ, ROUTE)    # only now: an application's number may have changed it
             number = self._ledger.route("" if route == NULL else <object>route)
-            if self._ledger.enter(number, outcome):
-                self._ledger.remember(number, outcome, environ.get(ID) or environ.get(ID_FIELD))
         except BaseException:          # memory, or what an application takes for a key or the name of a route
             pass
+        if self._ledger.enter(number, outcome):
+            self._remember(number, outcome, environ)
         if self._journal is not None:
             self._journal.record(outcome, environ, fields, &workspace.counters.log_dropped)
+
+    cdef void _remember(self, int number, const outcome_t *outcome, dict environ) noexcept:
+        """It was the slowest of its kind."""
+        try:
+            self._ledger.remember(number, outcome, environ.get(ID) or environ.get(ID_FIELD))
+        except BaseException:          # memory, or an application's key
+            pass
 
     cdef void refuse(self, Workspace workspace, int status, long long sent, str addr, dict environ) noexcept:
         """The server itself has answered a request, which the ledger does not know. `environ`: what there is of it,
@@ -73,7 +80,7 @@ cdef class Account:
 
 cdef long long _number(object text) noexcept:
     try:
-        return int(text)
+        return max(0, int(text))
     except Exception:                  # an application that has changed it, or taken it away
         return 0
 

@@ -318,10 +318,11 @@ cdef class Connection:
         exchange.environ = builder.build(self.facilities.base, data, head, self.body, self.remote_addr,
                                          self.remote_port)
         exchange.method, exchange.target, exchange.version = builder.method, builder.target, builder.version
+        exchange.fields_sent = builder.fields_sent
         if self.secured is not None:
             exchange.environ.update(self.secured)
         exchange.remote_addr, exchange.remote_port = self.remote_addr, self.remote_port
-        exchange.minor, exchange.head_only, exchange.fields_sent = head.minor, self.head_only, builder.fields_sent
+        exchange.minor, exchange.head_only = head.minor, self.head_only
         self.lasting = head.keep_alive
         exchange.keep_alive = head.keep_alive and service.keep_alive \
             and (service.requests_max == 0 or self.requests < service.requests_max)

@@ -13,7 +13,7 @@ cimport cython
 from cpython.dict cimport PyDict_Copy, PyDict_SetItem, PyDict_Size
 from cpython.ref cimport PyObject
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from potstill.core.body cimport Body
 from potstill.core.fields cimport field_bit
@@ -173,6 +173,8 @@ cdef class EnvironBuilder:
                 self.fields_sent |= field_bit(field.known)
             else:
                 key = _key(data + field.name.start, field.name.length)
+                if memchr(data + field.name.start, c"_", field.name.length) != NULL:
+                    self.fields_sent = ~0      # its key may be that of any field
                 if key in LOOK_ALIKES:
                     continue
                 value = _latin1(data + field.value.start, field.value.length)

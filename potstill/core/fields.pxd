@@ -37,10 +37,12 @@ cdef enum:
     FIELD_EXPECT = 6
     FIELD_PROXY = 7
     FIELD_AUTHORIZATION = 8
+    FIELD_REFERER = 9
+    FIELD_USER_AGENT = 10
 
-# Of a request, which known fields it has: a field whose bit is not set is not there. Some share one.
+# Of a request, which of the first fields it has; those behind them have no bit.
 cdef inline unsigned long long field_bit(int known) noexcept nogil:
-    return <unsigned long long>1 << (known & 63)
+    return <unsigned long long>1 << known if known < 64 else 0
 
 cdef int known_fields_count() noexcept nogil
 # in any case; FIELD_UNKNOWN where it is not one

@@ -19,10 +19,10 @@ from potstill.core.refusals cimport (
     REFUSE_OBS_FOLD, REFUSE_SPACE_BEFORE_COLON, REFUSE_UNDERSCORE,
 )
 
-# The first nine in the order of FIELD_* in fields.pxd. Requests only; longest name 32 bytes.
+# The first eleven in the order of FIELD_* in fields.pxd. Requests only; longest name 32 bytes.
 KNOWN_FIELDS = (
     "host", "content-length", "content-type", "cookie", "transfer-encoding", "connection", "expect",
-    "proxy", "authorization",
+    "proxy", "authorization", "referer", "user-agent",
     "accept", "accept-charset", "accept-encoding", "accept-language", "access-control-request-headers",
     "access-control-request-method", "age", "baggage", "cache-control", "cdn-loop", "cf-connecting-ip",
     "cf-ipcountry", "cf-ray", "cf-visitor", "content-disposition", "content-encoding", "content-language",
@@ -31,12 +31,12 @@ KNOWN_FIELDS = (
     "idempotency-key", "if", "if-match", "if-modified-since", "if-none-match", "if-range",
     "if-unmodified-since", "keep-alive", "last-event-id", "lock-token", "max-forwards", "origin",
     "overwrite", "pragma", "prefer", "priority", "proxy-authorization", "proxy-connection", "purpose",
-    "range", "referer", "rtt", "save-data", "sec-ch-ua", "sec-ch-ua-arch", "sec-ch-ua-bitness",
+    "range", "rtt", "save-data", "sec-ch-ua", "sec-ch-ua-arch", "sec-ch-ua-bitness",
     "sec-ch-ua-full-version", "sec-ch-ua-full-version-list", "sec-ch-ua-mobile", "sec-ch-ua-model",
     "sec-ch-ua-platform", "sec-ch-ua-platform-version", "sec-fetch-dest", "sec-fetch-mode",
     "sec-fetch-site", "sec-fetch-user", "sec-gpc", "sec-purpose", "sec-websocket-extensions",
     "sec-websocket-key", "sec-websocket-protocol", "sec-websocket-version", "te", "timeout", "traceparent",
-    "tracestate", "trailer", "true-client-ip", "upgrade", "upgrade-insecure-requests", "user-agent", "via",
+    "tracestate", "trailer", "true-client-ip", "upgrade", "upgrade-insecure-requests", "via",
     "viewport-width", "x-amz-date", "x-amzn-trace-id", "x-api-key", "x-client-ip", "x-correlation-id",
     "x-csrf-token", "x-csrftoken", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
     "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-scheme", "x-forwarded-server",

@@ -177,7 +177,8 @@ cdef class Journal:
         if outcome.queue_ns + outcome.application_ns < self._slower_ns:
             return False
         try:
-            path = (<str>outcome.target).encode("latin-1").partition(b"?")[0] if outcome.target != NULL else b""
+            path = (<str>outcome.target).encode("latin-1").partition(b"?")[0] \
+                if outcome.target != NULL and <object>outcome.target is not None else b""
             for begin, longer, first, last in self._rules:
                 if first <= outcome.code <= last and (path.startswith(begin) if longer else not begin or path == begin):
                     return False

@@ -23,7 +23,7 @@ cdef struct outcome_t:
     PyObject *method                   # what the client sent, for the access log; borrowed; NULL: none is known
     PyObject *target
     PyObject *version
-    unsigned long long fields_sent     # bits of the known fields that it had
+    unsigned long long fields_sent     # bits of the fields that it had
     int code                           # its status; 0: none was sent
     long long ended_ns                 # by CLOCK_MONOTONIC
     long long queue_ns

@@ -7,7 +7,7 @@ from potstill.core.ledger cimport outcome_t
 
 cdef enum:
     LINE_BYTES_MAX = 4096              # with its line feed; a pipe takes so much in one piece (PIPE_BUF)
-    LITERAL_BYTES_MAX = 19             # of a format, in one step
+    LITERAL_BYTES_MAX = 20             # of a format, in one step
 
 # Where a line is being written.
 cdef struct page_t:
@@ -25,7 +25,6 @@ cdef struct step_t:
     unsigned char as_json
     unsigned char unsafe               # the classes of octets that do not stand for themselves in the value
     unsigned char size                 # of the literal
-    signed char known                  # number of a field
     char[LITERAL_BYTES_MAX] literal
     PyObject *key                      # borrowed from the format
 

@@ -18,7 +18,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcpy
 from libc.time cimport time_t, tm
 
-from potstill.core.fields cimport FIELD_UNKNOWN, field_bit, known_field
+from potstill.core.fields cimport FIELD_REFERER, FIELD_USER_AGENT, field_bit, folded_equal
 from potstill.core.poll cimport clock_ns
 
 import json
@@ -27,6 +27,9 @@ from potstill.core.pieces import pieces_of
 
 cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object mapping, PyObject *key)
+    PyObject *PyTuple_GET_ITEM(object pair, Py_ssize_t at)
+    Py_ssize_t PyTuple_GET_SIZE(object pair)
+    object PyUnicode_FromObject(object text)
     int PyUnicode_KIND(object text)
     const unsigned char *PyUnicode_1BYTE_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
@@ -45,7 +48,7 @@ cdef extern from "<stdio.h>" nogil:
 
 cdef enum:
     # Values, of four kinds. The names are those of settings/log_formats.py.
-    ENVIRON, FIELD, METHOD, TARGET, PROTOCOL, REQUEST_ID, ANSWER_FIELD
+    ENVIRON, REFERER, AGENT, METHOD, TARGET, PROTOCOL, REQUEST_ID, ANSWER_FIELD
     STATUS, SENT, SENT_OR_DASH, RECEIVED, SECONDS, MILLISECONDS, MICROSECONDS
     DECIMAL, QUEUE_TIME, APP_TIME, FIRST_BYTE_TIME
     NOTHING, STAMP, ISO, CLOCK, PATH, QUERY, COLOUR, PLAIN
@@ -70,8 +73,8 @@ cdef dict KINDS = {
     "": NOTHING, "t": STAMP, "time": ISO, "clock": CLOCK, "target": TARGET, "U": PATH, "q": QUERY, "s": STATUS,
     "B": SENT, "b": SENT_OR_DASH, "T": SECONDS, "M": MILLISECONDS, "D": MICROSECONDS, "L": DECIMAL,
     "queue_time": QUEUE_TIME, "app_time": APP_TIME, "first_byte_time": FIRST_BYTE_TIME, "received": RECEIVED,
-    "id": REQUEST_ID, "m": METHOD, "H": PROTOCOL, "environ": ENVIRON, "field": FIELD, "answer": ANSWER_FIELD,
-    "colour": COLOUR, "plain": PLAIN,
+    "id": REQUEST_ID, "m": METHOD, "H": PROTOCOL, "environ": ENVIRON, "referer": REFERER, "agent": AGENT,
+    "answer": ANSWER_FIELD, "colour": COLOUR, "plain": PLAIN,
 }
 cdef str ID_KEY = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
@@ -104,11 +107,6 @@ cdef class LineFormat:
             step.unsafe = NEVER | self._fence(fence) | (SPACE if wary else 0)
             step.size = len(literal)
             memcpy(step.literal, PyBytes_AS_STRING(literal), step.size)
-            if step.kind == FIELD:
-                name = key.removeprefix("HTTP_").replace("_", "-").encode()
-                step.known = known_field(<const unsigned char *>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-                if step.known == FIELD_UNKNOWN:
-                    step.kind = ENVIRON
             step.key = <PyObject *>key
             self.wants_fields |= step.kind == ANSWER_FIELD
             self._keys.append(key)
@@ -134,13 +132,14 @@ cdef class LineFormat:
         there is no memory for what the application has put among its values, or no text in it.
 
         Where the application would have to be asked for a text, -1, but for `aside`: then code of its own runs.
+        Otherwise none does, except that of keys in the environ that compare themselves.
         """
         cdef page_t page
         page.classes = self._classes
         page.value_max = LINE_BYTES_MAX
         page.aside = aside
         page.failed = False
-        while page.value_max > 8 and not page.failed:
+        while page.value_max >= 8 and not page.failed:
             page.at, page.end = into, into + LINE_BYTES_MAX - 1
             page.full = False
             self._render(&page, outcome, environ, fields)
@@ -238,8 +237,10 @@ cdef inline PyObject *_text(const step_t *step, const outcome_t *outcome, dict e
     """Borrowed; NULL for none."""
     if step.kind == ENVIRON:
         return _get(environ, step.key)
-    if step.kind == FIELD:
-        return _get(environ, step.key) if outcome.fields_sent & field_bit(step.known) else NULL
+    if step.kind == REFERER:
+        return _get(environ, step.key) if outcome.fields_sent & field_bit(FIELD_REFERER) else NULL
+    if step.kind == AGENT:
+        return _get(environ, step.key) if outcome.fields_sent & field_bit(FIELD_USER_AGENT) else NULL
     if step.kind == METHOD:
         return outcome.method
     if step.kind == TARGET:
@@ -257,11 +258,18 @@ cdef PyObject *_id(dict environ) noexcept:
 
 
 cdef PyObject *_field(list fields, str wanted) noexcept:
-    """What the answer has under a name in lower case."""
+    """What the answer has under a name in lower case. Names and pairs may be of classes of the application's, of which
+    no method is called.
+    """
+    cdef PyObject *name
     if fields is not None:
-        for name, value in fields:
-            if (<str>name).lower() == wanted:
-                return <PyObject *>value
+        for pair in fields:
+            if isinstance(pair, tuple) and PyTuple_GET_SIZE(pair) == 2:
+                name = PyTuple_GET_ITEM(pair, 0)
+                if isinstance(<object>name, str) and PyUnicode_KIND(<object>name) == 1 and folded_equal(
+                        PyUnicode_1BYTE_DATA(<object>name), PyUnicode_GET_LENGTH(<object>name),
+                        <const char *>PyUnicode_1BYTE_DATA(wanted), PyUnicode_GET_LENGTH(wanted)):
+                    return PyTuple_GET_ITEM(pair, 1)
     return NULL
 
 
@@ -328,18 +336,19 @@ cdef inline void _put_value(page_t *page, const step_t *step, PyObject *value) n
 cdef void _put_text(page_t *page, const step_t *step, object value) noexcept:
     """What did not come as octets, and so comes from the application."""
     cdef bytes octets
+    cdef str text
     if not page.aside:
         page.failed = True
         return
     try:
-        text = value if type(value) is str else _as_text(value)
+        text = value if type(value) is str else PyUnicode_FromObject(_as_text(value))
         if step.as_json and PyUnicode_KIND(text) != 1:
             octets = json.dumps(text[:page.value_max]).removeprefix('"').removesuffix('"').encode()
             _put(page, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
         else:
             octets = text.encode("latin-1" if PyUnicode_KIND(text) == 1 else "utf-8", "backslashreplace")
             _put_octets(page, step, <const unsigned char *>PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
-    except BaseException:              # memory, or a text that encodes itself to none
+    except BaseException:              # memory, or what came out of the application
         page.failed = True
 
 

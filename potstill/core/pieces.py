@@ -22,8 +22,8 @@ AT = MappingProxyType(
         "route": ("environ", "potstill.route"),
         "scheme": ("environ", "wsgi.url_scheme"),
         "tls": ("environ", "SSL_PROTOCOL"),
-        "f": ("field", "HTTP_REFERER"),
-        "a": ("field", "HTTP_USER_AGENT"),
+        "f": ("referer", "HTTP_REFERER"),
+        "a": ("agent", "HTTP_USER_AGENT"),
     }
 )
 WORDS = (("m", b" "), ("target", b" "), ("H", b""))

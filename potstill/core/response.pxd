@@ -40,7 +40,7 @@ cdef class Exchange:
     cdef str remote_addr, remote_port
     # What the request said
     cdef object method, target, version            # as it was sent
-    cdef unsigned long long fields_sent            # bits of the known fields in it
+    cdef unsigned long long fields_sent            # bits of the fields in it
     cdef bint head_only                # HEAD: no body goes out whatever comes
     cdef int minor                     # HTTP/1.minor of the client
     cdef long long called_ns           # when the application was called, by the engine's clock

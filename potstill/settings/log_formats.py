@@ -140,7 +140,7 @@ def name_of(found: re.Match[str]) -> tuple[str, str]:
     if kind in KEYED and key.isascii():
         if kind == "i":
             name = key.upper().replace("-", "_")
-            return "field", name if name in WITHOUT_HTTP else f"HTTP_{name}"
+            return "environ", name if name in WITHOUT_HTTP else f"HTTP_{name}"
         return KEYED[kind], key if kind == "e" else key.lower()
     raise ValueError(
         f"one of {', '.join(NAMED)}, or a format with atoms like %(h)s, of which {found[0]!r} is none"

@@ -6,11 +6,14 @@ import hashlib
 import select
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
-from potstill.core.options import Entrance
+from potstill.core.options import AccessLog, Entrance
 from potstill.middleware.networks import Networks
+from potstill.settings.log_formats import parse
+from potstill.settings.log_kinds import skip_of
 from tests.support.certificates import Authority, Pair, careless, secure, secure_client
 from tests.support.engine import GET, LAST, Running, engine_on, hello, request
 from tests.support.wire import Client
@@ -183,6 +186,22 @@ def test_plain_http(running: Running) -> None:
         assert answer.status == 400
         assert b"https://" in answer.body
         client.expect_end()
+
+
+@pytest.mark.parametrize(("skip", "lines"), [("=404", ['- "- - -" 400']), ("=400", [])])
+def test_plain_http_has_a_line_that_can_be_left_out(
+    tmp_path: Path, pair: Pair, skip: str, lines: list[str]
+) -> None:
+    """Though nothing of the request is known."""
+    file = tmp_path / "access.log"
+    log = AccessLog(parse('%(u)s "%(r)s" %(s)s'), str(file), (skip_of(skip),), 1.0, 0.0)
+    with engine_on(hello, entrance=Entrance(tls=keyring(pair)), access_log=log) as running:
+        with running.client() as client:
+            client.send(GET)
+            assert client.response().status == 400
+            client.expect_end()
+        running.wait_idle()
+    assert file.read_text().splitlines() == lines
 
 
 def test_nothing_at_all(running: Running) -> None:

@@ -59,6 +59,21 @@ def test_a_length_of_the_applications_own_may_do_what_it_likes() -> None:
     assert rows["", 2].received.total == 7
 
 
+def test_a_length_below_nothing_is_none() -> None:
+    """No total goes back."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ["CONTENT_LENGTH"] = "-1"
+        start_response("200 OK", [])
+        return [b""]
+
+    with engine_on(app) as running:
+        running.ask(request(method="POST", body=b"12345"))
+        running.wait(lambda now: now.requests == 1)
+        rows = running.engine.stats.ledger.rows()
+    assert rows["", 2].received.total == 0
+
+
 def test_the_times_are_those_that_the_request_took() -> None:
     """By the engine's clock, which a test can move while a request is in the application."""
     with Gate() as gate:

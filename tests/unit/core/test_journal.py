@@ -98,6 +98,49 @@ def test_fields_of_the_request_are_those_that_it_had(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_with_an_underscore_can_be_that_of_any_field(tmp_path: Path) -> None:
+    """Where such names are kept, they are what the environ has."""
+    file = tmp_path / "access.log"
+    with engine_on(answer, access_log=log_to(file, '"%(a)s"'), header_map="keep") as running:
+        running.ask(request("/200/a", "User_Agent: still"))
+    assert file.read_text() == '"still"\n'
+
+
+class Key(str):
+    """A key of the application's, which cannot be compared with `name` that has its hash."""
+
+    def __new__(cls, name: str) -> Key:
+        made = super().__new__(cls, "anything")
+        made.name = name
+        return made
+
+    name: str
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("by request")
+
+
+@pytest.mark.parametrize("name", ["potstill.route", "CONTENT_LENGTH", "REMOTE_USER", "potstill.request_id"])
+def test_a_key_that_cannot_be_compared_costs_no_line(tmp_path: Path, name: str) -> None:
+    """And the request is counted all the same."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ.pop(name, None)
+        environ[Key(name)] = "odd"
+        return answer(environ, start_response)
+
+    file = tmp_path / "access.log"
+    with engine_on(app, access_log=log_to(file, "%(s)s %(u)s")) as running:
+        running.ask(request("/200/a", method="POST", body=b"water"))
+        running.wait(lambda now: now.requests == 1)
+        rows = running.engine.stats.ledger.rows()
+    assert file.read_text() == "200 -\n"
+    assert [row.count for row in rows.values()] == [1]
+
+
 def test_a_file_is_opened_anew_when_that_is_asked_for(tmp_path: Path) -> None:
     """Its name is another's by then: no line is lost, and none is in the wrong one."""
     file, rotated = tmp_path / "access.log", tmp_path / "access.log.1"

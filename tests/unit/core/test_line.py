@@ -327,18 +327,18 @@ def test_an_object_may_leave_the_environ_while_it_is_asked() -> None:
 
 
 class Odd(str):
-    """A text that is encoded to something else than bytes."""
+    """A text of the application's that would be encoded to something else than bytes."""
 
     def encode(self, *_: object) -> Any:
         return 5
 
 
-def test_a_text_that_is_none_makes_no_line() -> None:
+def test_a_text_of_another_class_is_its_characters() -> None:
     class Value:
         def __str__(self) -> str:
             return Odd("odd")
 
-    assert rendered(LineFormat(parse("%(u)s"), 1), {"REMOTE_USER": Value()}) == b""
+    assert rendered(LineFormat(parse("%(u)s"), 1), {"REMOTE_USER": Value()}) == b"odd\n"
 
 
 def test_an_id_that_is_none_is_the_clients() -> None:
@@ -349,3 +349,30 @@ def test_an_id_that_is_none_is_the_clients() -> None:
 def test_the_request_line_does_not_end_before_its_time() -> None:
     """What follows it in the format is escaped in it, and so is a space that would make another word."""
     assert line("[%(r)s] %(s)s", {"REQUEST_URI": "/x] y"}) == r"[GET /x\x5d\x20y HTTP/1.1] 200"
+
+
+def test_fields_of_the_answer_are_looked_at_without_a_call() -> None:
+    """The classes of their names and pairs are the application's; what such a method made would be gone."""
+
+    class Pair(tuple[str, str]):
+        __slots__ = ()
+
+        def __iter__(self) -> Any:
+            raise AssertionError
+
+    class Name(str):
+        __slots__ = ()
+
+        def lower(self) -> str:
+            raise AssertionError
+
+    odd: list[Any] = [5, (None, "x"), ("x-a",), Pair(("X-B", "b")), (Name("X-A"), "found")]
+    assert line("%({x-a}o)s %({x-b}o)s %({x-c}o)s", fields=odd) == "found b -"
+
+
+def test_many_long_values_are_cut_until_they_fit() -> None:
+    """Each octet of them takes six."""
+    names = [f"x-{number}" for number in range(40)]
+    environ = {f"HTTP_X_{number}": "\xff" * 100 for number in range(40)}
+    found = json.loads(line("{" + ",".join(f'"{name}":"%({{{name}}}i)s"' for name in names) + "}", environ))
+    assert found == dict.fromkeys(names, "ÿ" * 8)
