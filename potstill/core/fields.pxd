@@ -23,8 +23,8 @@ cdef enum:
     HEADER_MAP_REFUSE = 1
     HEADER_MAP_KEEP = 2
 
-# The fields that environ and framing look for by number rather than by name; the order is KNOWN_FIELDS' in
-# fields.pyx, which goes on with every other well-known request field (User-Agent, Accept, sec-ch-ua …),
+# The fields that environ, framing and the access log look for by number rather than by name; the order is
+# KNOWN_FIELDS' in fields.pyx, which goes on with every other well-known request field (Accept, sec-ch-ua …),
 # numbered without gaps.
 cdef enum:
     FIELD_UNKNOWN = -1

@@ -6,6 +6,9 @@ GIL, and one who reads, so the ring needs no lock. The writer sleeps without a c
 one wakes it, and it waits a little for more. When a file or a pipe does not take what is written, the ring fills, and
 lines without room are dropped and counted: no request ever waits for a log.
 
+A line is made where it is to stand in the ring, which nobody else can do meanwhile: it holds the GIL, and runs no code
+of the application's. Where that has to be asked for a value, the line is made aside, and copied when it is whole.
+
 An empty ring begins a new lap, and the writer stays until it is empty. So it is always the same few pages that lines go
 through, which are in the cache; the rest is for when a disk stands still. A position counts laps in its upper half:
 where the one who reads is a lap behind and has nothing left in it, the whole ring has room.
@@ -173,7 +176,6 @@ cdef class Journal:
         return size
 
     cdef bint _is_wanted(self, const outcome_t *outcome) noexcept:
-        cdef Py_ssize_t size
         if outcome.queue_ns + outcome.application_ns < self._slower_ns:
             return False
         try:
