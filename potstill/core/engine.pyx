@@ -11,6 +11,7 @@ Engine's own attributes are written under the GIL by `start`, `drain` and `stop`
 its Connection is taken in `_welcome` and given back in `_handle`, when the connection has ended.
 """
 
+cimport cython
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, errno
 from posix.unistd cimport close as close_fd
@@ -30,7 +31,7 @@ from potstill.core.connection cimport (
 from potstill.core.crew cimport Crew
 from potstill.core.departure cimport schedule_await_inspection
 from potstill.core.inspector cimport Inspector
-from potstill.core.listener cimport Listener, peer_of
+from potstill.core.listener cimport Listener
 from potstill.core.poll cimport (
     NOTE_BROKEN,
     NOTE_DRAIN,
@@ -105,6 +106,7 @@ def slots_of(options):
     return options.threads + 2 + options.handover_limit + LOST_MAX
 
 
+@cython.final
 cdef class Engine:
     """Serves `application` on `listeners` until it is drained and stopped.
 
@@ -441,7 +443,7 @@ cdef class Engine:
             close_fd(fd)
             return
         try:
-            addr, port = peer_of(address)
+            addr, port = listener.peer_of(address)
             transport = Transport(fd)
         except BaseException:          # no memory
             close_fd(fd)

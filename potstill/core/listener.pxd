@@ -12,5 +12,8 @@ cdef class Listener:
     cdef slot_t *slot                  # the schedule's; NULL when it listens no more
     cdef long long deferred_ns         # since when its clients are left to other workers; 0: they are not
     cdef bint paused                   # there are as many connections as may be
+    cdef str _host                     # the last client's; None before the first
+    cdef int _host_family              # … its address: AF_INET or AF_INET6, and octets
+    cdef unsigned char[16] _host_octets
 
-cdef tuple peer_of(void *address)
+    cdef tuple peer_of(self, void *address)

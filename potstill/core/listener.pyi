@@ -16,7 +16,7 @@ class Listener:
     @property
     def socket(self) -> sockets.socket: ...
 
-def peer(sockaddr: bytes) -> tuple[str, str]:
+def peer(listener: Listener, sockaddr: bytes) -> tuple[str, str]:
     """For tests: REMOTE_ADDR and REMOTE_PORT of a client with this sockaddr_storage, of 128 bytes."""
 
 def environ_of(listener: Listener, head: bytes) -> dict[str, Any]:

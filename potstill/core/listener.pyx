@@ -1,6 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """A listening socket as the engine sees it: its environ, its slot, and how its clients are named."""
 
+cimport cython
+from libc.string cimport memcmp, memcpy
+
 from potstill.core.environ cimport EnvironBuilder
 from potstill.core.response cimport FileWrapper
 
@@ -33,6 +36,7 @@ cdef extern from "<netinet/in.h>" nogil:
         in6_addr sin6_addr
 
 
+@cython.final
 cdef class Listener:
     """A listening socket, how clients come in by it, and the environ that its requests have in common."""
 
@@ -51,21 +55,35 @@ cdef class Listener:
             **({} if self.tls is None else {"HTTPS": "on", "SSL_PROTOCOL": "", "SSL_CIPHER": ""}),
         })
 
+    cdef tuple peer_of(self, void *address):
+        """(REMOTE_ADDR, REMOTE_PORT); both empty for a unix socket. Connections that come one after the other from the
+        same host, as from a proxy all do, share its name.
+        """
+        cdef int family = (<sockaddr_storage *>address).ss_family
+        cdef void *octets
+        cdef unsigned short port
+        cdef size_t size
+        if family == AF_INET:
+            octets, size = &(<sockaddr_in *>address).sin_addr, sizeof(in_addr)
+            port = (<sockaddr_in *>address).sin_port
+        elif family == AF_INET6:
+            octets, size = &(<sockaddr_in6 *>address).sin6_addr, sizeof(in6_addr)
+            port = (<sockaddr_in6 *>address).sin6_port
+        else:
+            return "", ""
+        if self._host is None or family != self._host_family or memcmp(self._host_octets, octets, size) != 0:
+            self._host = _host_name(family, octets)
+            self._host_family = family
+            memcpy(self._host_octets, octets, size)
+        return self._host, str(ntohs(port))
 
-cdef tuple peer_of(void *address):
-    """(REMOTE_ADDR, REMOTE_PORT); both empty for a unix socket. An IPv4 client of an IPv6 socket is named by IPv4."""
+
+cdef str _host_name(int family, const void *octets):
+    """An IPv4 client of an IPv6 socket is named by IPv4."""
     cdef char[64] text
-    cdef int family = (<sockaddr_storage *>address).ss_family
-    if family == AF_INET:
-        inet_ntop(AF_INET, &(<sockaddr_in *>address).sin_addr, text, sizeof(text))
-        return (<bytes>text).decode("ascii"), str(ntohs((<sockaddr_in *>address).sin_port))
-    if family == AF_INET6:
-        inet_ntop(AF_INET6, &(<sockaddr_in6 *>address).sin6_addr, text, sizeof(text))
-        host = (<bytes>text).decode("ascii")
-        if host.startswith("::ffff:") and "." in host:
-            host = host[7:]
-        return host, str(ntohs((<sockaddr_in6 *>address).sin6_port))
-    return "", ""
+    inet_ntop(family, octets, text, sizeof(text))
+    host = (<bytes>text).decode("ascii")
+    return host[7:] if host.startswith("::ffff:") and "." in host else host
 
 
 def _server_name(sock, usual_port):
@@ -78,11 +96,11 @@ def _server_name(sock, usual_port):
     return host, str(port)
 
 
-def peer(sockaddr: bytes):
+def peer(Listener listener not None, sockaddr: bytes):
     """The Python face, for tests: how the client of a socket address is named; as long as a sockaddr_storage."""
     if len(sockaddr) != 128:
         raise ValueError(len(sockaddr))
-    return peer_of(<void *><char *>sockaddr)
+    return listener.peer_of(<void *><char *>sockaddr)
 
 
 def environ_of(Listener listener not None, bytes head not None):

@@ -6,6 +6,7 @@ import io
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,33 @@ IN = struct.Struct("=H2s4s")  # sockaddr_in: family, port, address
 IN6 = struct.Struct("=H2sI16s")  # sockaddr_in6: family, port, flow, address
 
 
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    with listen() as sock:
+        yield Listener(sock, options())
+
+
 def storage(start: bytes) -> bytes:
     return start.ljust(128, b"\0")
+
+
+def by_ipv4(address: str, port: int) -> bytes:
+    return storage(
+        IN.pack(socket.AF_INET, port.to_bytes(2, "big"), socket.inet_pton(socket.AF_INET, address))
+    )
+
+
+def by_ipv6(address: str, port: int) -> bytes:
+    return storage(
+        IN6.pack(socket.AF_INET6, port.to_bytes(2, "big"), 0, socket.inet_pton(socket.AF_INET6, address))
+    )
 
 
 @pytest.mark.parametrize(
     ("address", "port"), [("127.0.0.1", 1), ("255.255.255.255", 65535), ("10.0.0.1", 8080)]
 )
-def test_a_client_by_ipv4(address: str, port: int) -> None:
-    raw = IN.pack(socket.AF_INET, port.to_bytes(2, "big"), socket.inet_pton(socket.AF_INET, address))
-    assert peer(storage(raw)) == (address, str(port))
+def test_a_client_by_ipv4(listener: Listener, address: str, port: int) -> None:
+    assert peer(listener, by_ipv4(address, port)) == (address, str(port))
 
 
 @pytest.mark.parametrize(
@@ -42,14 +60,29 @@ def test_a_client_by_ipv4(address: str, port: int) -> None:
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6"),
     ],
 )
-def test_a_client_by_ipv6(address: str, name: str) -> None:
+def test_a_client_by_ipv6(listener: Listener, address: str, name: str) -> None:
     """One that came by IPv4 to a socket for both is named by IPv4, so that rules for addresses hold."""
-    raw = IN6.pack(socket.AF_INET6, (443).to_bytes(2, "big"), 0, socket.inet_pton(socket.AF_INET6, address))
-    assert peer(storage(raw)) == (name, "443")
+    assert peer(listener, by_ipv6(address, 443)) == (name, "443")
 
 
-def test_a_client_by_a_unix_socket_has_no_name() -> None:
-    assert peer(storage(struct.pack("=H", socket.AF_UNIX) + b"/path")) == ("", "")
+def test_a_client_by_a_unix_socket_has_no_name(listener: Listener) -> None:
+    assert peer(listener, storage(struct.pack("=H", socket.AF_UNIX) + b"/path")) == ("", "")
+
+
+def test_each_client_has_its_own_name_whoever_came_before(listener: Listener) -> None:
+    """The same host again, one that differs in an octet, and the same octets by the other family."""
+    came = [
+        (by_ipv4("10.0.0.1", 1), "10.0.0.1"),
+        (by_ipv4("10.0.0.1", 2), "10.0.0.1"),
+        (by_ipv4("10.0.0.2", 2), "10.0.0.2"),
+        (by_ipv4("11.0.0.2", 2), "11.0.0.2"),
+        (by_ipv6("b00:2::", 2), "b00:2::"),
+        (by_ipv6("b00:2::1", 2), "b00:2::1"),
+        (storage(struct.pack("=H", socket.AF_UNIX)), ""),
+        (by_ipv6("b00:2::1", 3), "b00:2::1"),
+        (by_ipv4("11.0.0.2", 2), "11.0.0.2"),
+    ]
+    assert [peer(listener, address)[0] for address, _ in came] == [name for _, name in came]
 
 
 def test_the_address_of_the_listener() -> None:
