@@ -5,6 +5,7 @@ Called by the runner, with the GIL, right before the application is called and r
 here can fail a request.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.ref cimport PyObject
@@ -19,6 +20,7 @@ cdef str ID = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
 
 
+@cython.final
 cdef class Account:
     """Tells of the requests of one worker.
 

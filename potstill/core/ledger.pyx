@@ -9,6 +9,7 @@ The supervisor keeps a ledger of its own into which those of workers that have e
 goes back.
 """
 
+cimport cython
 from libc.string cimport memcpy
 
 from potstill.core.counting cimport fence_read, fence_written, load, load_acquired, store, store_released
@@ -62,6 +63,7 @@ class Row:
         return Row(*spreads, max(known, key=lambda each: each.seconds, default=None))
 
 
+@cython.final
 cdef class Ledger:
     """An empty one."""
 

@@ -8,6 +8,7 @@ A Board has one seat for each worker of a supervisor: what a worker says of itse
 new connections fairly, and the supervisor to see that they are alive.
 """
 
+cimport cython
 from libc.string cimport memset
 
 from potstill.core.flight cimport flights_read
@@ -42,6 +43,7 @@ class Pulse:
     gil_wait_s: float
 
 
+@cython.final
 cdef class Board:
     """A seat for each worker of a supervisor, made before the first fork so that all workers see all seats.
 
@@ -65,6 +67,7 @@ cdef class Board:
         memset(&self._seats[number], 0, sizeof(seat_t))
 
 
+@cython.final
 cdef class Stats:
     """Counters of one worker with `threads` engine threads.
 

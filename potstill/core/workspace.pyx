@@ -6,6 +6,7 @@ application is called. So a connection owns memory only while it waits for the r
 none (engine.md, rule 10). The output buffer holds a response's head, and small bodies behind it, until they are sent.
 """
 
+cimport cython
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 from libc.time cimport time, time_t, tm
@@ -28,6 +29,7 @@ cdef const char *DAYS = b"SunMonTueWedThuFriSat"
 cdef const char *MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
+@cython.final
 cdef class Workspace:
     """Buffers and caches of the engine thread number `thread`, which counts in that slot of `stats`."""
 
