@@ -8,9 +8,10 @@ LINE_BYTES_MAX in one piece, and so no line is torn by another process's.
 
 Between two requests everything else has been through the processor's cache, and what a line costs is mostly what has
 to be fetched anew for it. So a step has all that it needs in half a cache line, the text behind its value too, and
-all steps look octets up in one table.
+what an octet may be is asked of no table.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_Clear, PyErr_Occurred
 from cpython.ref cimport PyObject
@@ -19,6 +20,7 @@ from libc.string cimport memchr, memcpy
 from libc.time cimport time_t, tm
 
 from potstill.core.fields cimport FIELD_REFERER, FIELD_USER_AGENT, field_bit, folded_equal
+from potstill.core.plain cimport copy_plain, is_plain
 from potstill.core.poll cimport clock_ns
 
 import json
@@ -27,6 +29,7 @@ from potstill.core.pieces import pieces_of
 
 cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object mapping, PyObject *key)
+    bint PyDict_Next(object mapping, Py_ssize_t *place, PyObject **key, PyObject **value)
     PyObject *PyTuple_GET_ITEM(object pair, Py_ssize_t at)
     Py_ssize_t PyTuple_GET_SIZE(object pair)
     object PyUnicode_FromObject(object text)
@@ -59,12 +62,8 @@ cdef enum:
     LAST_TIME = FIRST_BYTE_TIME
 
 cdef enum:
-    # Classes of octets: those that never stand for themselves in a value, the space, and from FENCE on each character
-    # that follows a value in the format.
-    NEVER = 1
-    SPACE = 2
-    FENCE = 4
-    FENCE_LAST = 128
+    NUMBER_BYTES_MAX = 20              # of 64 bits, with 10^19 as the last bound
+    NOWHERE = 255                      # a key's place in the environ is not known
 
 cdef const char *MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 cdef const char *HEX = b"0123456789abcdef"
@@ -80,6 +79,7 @@ cdef str ID_KEY = "potstill.request_id"
 cdef str ID_FIELD = "HTTP_X_REQUEST_ID"
 
 
+@cython.final
 cdef class LineFormat:
     """A format, ready for use.
 
@@ -90,12 +90,8 @@ cdef class LineFormat:
 
     def __cinit__(self, steps, int worker):
         cdef step_t *step
-        cdef int octet
         self._second = -1
         self._keys = []
-        for octet in range(256):
-            self._classes[octet] = 0 if 0x20 <= octet < 0x7f and octet != c'"' and octet != c"\\" else NEVER
-        self._classes[c" "] = SPACE
         pieces = pieces_of(steps, worker, LITERAL_BYTES_MAX)
         self._steps = <step_t *>calloc(len(pieces) + 1, sizeof(step_t))
         if self._steps == NULL:
@@ -104,25 +100,15 @@ cdef class LineFormat:
             step = &self._steps[self._count]
             step.kind = KINDS[atom]
             step.as_json = as_json
-            step.unsafe = NEVER | self._fence(fence) | (SPACE if wary else 0)
+            step.lowest = c" " + <bint>wary
+            step.fence = ord(fence) if fence.isascii() and fence and not fence.isalnum() else 0
             step.size = len(literal)
             memcpy(step.literal, PyBytes_AS_STRING(literal), step.size)
             step.key = <PyObject *>key
+            step.place = NOWHERE
             self.wants_fields |= step.kind == ANSWER_FIELD
             self._keys.append(key)
             self._count += 1
-
-    cdef int _fence(self, str fence) except -1:
-        """The class of the character that follows a value, if it would end it. The last class may have several, and
-        then they are escaped more often than they must.
-        """
-        cdef unsigned char octet
-        if not fence or fence.isalnum():
-            return 0
-        octet = ord(fence)
-        if not self._classes[octet]:
-            self._classes[octet] = self._fences = min(max(FENCE, 2 * self._fences), FENCE_LAST)
-        return self._classes[octet]
 
     def __dealloc__(self):
         free(self._steps)
@@ -135,65 +121,67 @@ cdef class LineFormat:
         Otherwise none does, except that of keys in the environ that compare themselves.
         """
         cdef page_t page
-        page.classes = self._classes
+        cdef char *at
         page.value_max = LINE_BYTES_MAX
         page.aside = aside
         page.failed = False
+        page.end = into + LINE_BYTES_MAX - 1
         while page.value_max >= 8 and not page.failed:
-            page.at, page.end = into, into + LINE_BYTES_MAX - 1
-            page.full = False
-            self._render(&page, outcome, environ, fields)
-            if not (page.full or page.failed):
-                page.at[0] = c"\n"
-                return page.at + 1 - into
+            at = self._render(into, &page, outcome, environ, fields)
+            if at != NULL:
+                at[0] = c"\n"
+                return at + 1 - into
             page.value_max //= 8
         return -1 if page.failed and not aside else 0
 
-    cdef void _render(self, page_t *page, const outcome_t *outcome, dict environ, list fields) noexcept:
-        cdef const step_t *step
+    cdef char *_render(self, char *at, page_t *page, const outcome_t *outcome, dict environ, list fields) noexcept:
+        """As all who put something there: the place behind it. NULL: no room for it, or the page has failed."""
+        cdef step_t *step
         cdef int i
         for i in range(self._count):
             step = &self._steps[i]
             if step.kind <= LAST_TEXT:
-                _put_value(page, step, _text(step, outcome, environ, fields))
+                at = _put_value(at, page, step, _text(step, outcome, environ, fields))
             elif step.kind == SENT_OR_DASH and not outcome.sent:
-                _put_octet(page, c"-")
+                at = _put_octet(at, page, c"-")
             elif step.kind <= LAST_NUMBER:
-                _put_number(page, _number(step, outcome))
+                at = _put_number(at, page, _number(step, outcome))
             elif step.kind <= LAST_TIME:
-                _put_seconds(page, _time(step, outcome))
+                at = _put_seconds(at, page, _time(step, outcome))
             elif step.kind == STAMP or step.kind == ISO or step.kind == CLOCK:
-                self._put_time(page, step.kind, outcome.ended_ns)
+                at = self._put_time(at, page, step.kind, outcome.ended_ns)
             elif step.kind == PATH or step.kind == QUERY:
-                _put_part(page, step, outcome.target)
+                at = _put_part(at, page, step, outcome.target)
             elif step.kind == COLOUR:
-                _put(page, b"\x1b[32m" if outcome.code < 300 else b"\x1b[36m" if outcome.code < 400
-                     else b"\x1b[33m" if outcome.code < 500 else b"\x1b[31m", 5)
+                at = _put(at, page, b"\x1b[32m" if outcome.code < 300 else b"\x1b[36m" if outcome.code < 400
+                          else b"\x1b[33m" if outcome.code < 500 else b"\x1b[31m", 5)
             elif step.kind == PLAIN:
-                _put(page, b"\x1b[0m", 4)
-            if LITERAL_BYTES_MAX <= page.end - page.at:
-                memcpy(page.at, step.literal, LITERAL_BYTES_MAX)
-                page.at += step.size
+                at = _put(at, page, b"\x1b[0m", 4)
+            if at == NULL:
+                return NULL
+            if LITERAL_BYTES_MAX <= page.end - at:
+                memcpy(at, step.literal, LITERAL_BYTES_MAX)
+                at += step.size
             else:
-                _put(page, step.literal, step.size)
+                at = _put(at, page, step.literal, step.size)
+        return at
 
-    cdef void _put_time(self, page_t *page, int kind, long long ended_ns) noexcept:
+    cdef char *_put_time(self, char *at, page_t *page, int kind, long long ended_ns) noexcept:
         """The time now. `ended_ns` is the same by the monotonic clock, and spares asking until the second is over."""
         cdef timespec now
-        cdef char[8] fraction
+        cdef char[32] text
         if kind == ISO or ended_ns >= self._until_ns:
             clock_gettime(CLOCK_REALTIME, &now)
             self._until_ns = ended_ns + 1_000_000_000 - now.tv_nsec
             if now.tv_sec != self._second:
                 self._begin_second(now.tv_sec)
         if kind == STAMP:
-            _put(page, self._stamp, 28)
-        elif kind == CLOCK:
-            _put(page, self._clock, 20)
-        else:
-            _put(page, self._utc, 19)
-            snprintf(fraction, 8, b".%03dZ", <int>(now.tv_nsec // 1_000_000))
-            _put(page, fraction, 5)
+            return _put(at, page, self._stamp, 28)
+        if kind == CLOCK:
+            return _put(at, page, self._clock, 20)
+        memcpy(text, self._utc, 19)
+        snprintf(text + 19, 8, b".%03dZ", <int>(now.tv_nsec // 1_000_000))
+        return _put(at, page, text, 24)
 
     cdef void _begin_second(self, time_t second) noexcept:
         cdef tm parts
@@ -233,10 +221,37 @@ cdef inline PyObject *_get(dict environ, PyObject *key) noexcept:
     return value
 
 
-cdef inline PyObject *_text(const step_t *step, const outcome_t *outcome, dict environ, list fields) noexcept:
+cdef inline PyObject *_known(dict environ, step_t *step) noexcept:
+    """As `_get`, by a look at its place first: environs begin as copies of one, and so most keys stand where they stood
+    in the first.
+    """
+    cdef PyObject *key
+    cdef PyObject *value
+    cdef Py_ssize_t place = step.place
+    if PyDict_Next(environ, &place, &key, &value) and key == step.key:
+        return value
+    value = _get(environ, step.key)
+    if value != NULL and step.place == NOWHERE:
+        step.place = _place(environ, step.key)
+    return value
+
+
+cdef unsigned char _place(dict environ, PyObject *wanted) noexcept:
+    """Where PyDict_Next finds it."""
+    cdef PyObject *key
+    cdef PyObject *value
+    cdef Py_ssize_t place = 0, before = 0
+    while before < NOWHERE and PyDict_Next(environ, &place, &key, &value):
+        if key == wanted:
+            return before
+        before = place
+    return NOWHERE
+
+
+cdef inline PyObject *_text(step_t *step, const outcome_t *outcome, dict environ, list fields) noexcept:
     """Borrowed; NULL for none."""
     if step.kind == ENVIRON:
-        return _get(environ, step.key)
+        return _known(environ, step)
     if step.kind == REFERER:
         return _get(environ, step.key) if outcome.fields_sent & field_bit(FIELD_REFERER) else NULL
     if step.kind == AGENT:
@@ -298,58 +313,54 @@ cdef inline long long _time(const step_t *step, const outcome_t *outcome) noexce
     return outcome.queue_ns + outcome.application_ns
 
 
-cdef void _put_part(page_t *page, const step_t *step, PyObject *target) noexcept:
+cdef char *_put_part(char *at, page_t *page, const step_t *step, PyObject *target) noexcept:
     """The target up to its question mark, or what is behind."""
     cdef const unsigned char *octets
     cdef const unsigned char *mark
-    cdef Py_ssize_t size, at
+    cdef Py_ssize_t size, path_size
     if not _is_octets(target):
-        _put_value(page, step, NULL)
-        return
+        return _put_value(at, page, step, NULL)
     octets = PyUnicode_1BYTE_DATA(<object>target)
     size = PyUnicode_GET_LENGTH(<object>target)
     mark = <const unsigned char *>memchr(octets, c"?", size)
-    at = size if mark == NULL else mark - octets
+    path_size = size if mark == NULL else mark - octets
     if step.kind == PATH:
-        _put_octets(page, step, octets, at)
-        return
-    at = min(at + 1, size)
-    _put_octets(page, step, octets + at, size - at)
+        return _put_octets(at, page, step, octets, path_size)
+    path_size = min(path_size + 1, size)
+    return _put_octets(at, page, step, octets + path_size, size - path_size)
 
 
 cdef inline bint _is_octets(PyObject *value) noexcept:
     return value != NULL and type(<object>value) is str and PyUnicode_KIND(<object>value) == 1
 
 
-cdef inline void _put_value(page_t *page, const step_t *step, PyObject *value) noexcept:
+cdef inline char *_put_value(char *at, page_t *page, const step_t *step, PyObject *value) noexcept:
     """A text of the environ or of the application's; "-" for none, which JSON has as nothing."""
     if _is_octets(value):              # borrowed: nothing runs meanwhile that could take it away
-        _put_octets(page, step, PyUnicode_1BYTE_DATA(<object>value), PyUnicode_GET_LENGTH(<object>value))
-    elif value == NULL or <object>value is None:
-        if not step.as_json:
-            _put_octet(page, c"-")
-    else:
-        kept = <object>value           # whatever the application does while it is asked for its text
-        _put_text(page, step, kept)
+        return _put_octets(at, page, step, PyUnicode_1BYTE_DATA(<object>value), PyUnicode_GET_LENGTH(<object>value))
+    if value == NULL or <object>value is None:
+        return at if step.as_json else _put_octet(at, page, c"-")
+    kept = <object>value               # whatever the application does while it is asked for its text
+    return _put_text(at, page, step, kept)
 
 
-cdef void _put_text(page_t *page, const step_t *step, object value) noexcept:
+cdef char *_put_text(char *at, page_t *page, const step_t *step, object value) noexcept:
     """What did not come as octets, and so comes from the application."""
     cdef bytes octets
     cdef str text
-    if not page.aside:
-        page.failed = True
-        return
+    page.failed = not page.aside
+    if page.failed:
+        return NULL
     try:
         text = value if type(value) is str else PyUnicode_FromObject(_as_text(value))
         if step.as_json and PyUnicode_KIND(text) != 1:
             octets = json.dumps(text[:page.value_max]).removeprefix('"').removesuffix('"').encode()
-            _put(page, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
-        else:
-            octets = text.encode("latin-1" if PyUnicode_KIND(text) == 1 else "utf-8", "backslashreplace")
-            _put_octets(page, step, <const unsigned char *>PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+            return _put(at, page, PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+        octets = text.encode("latin-1" if PyUnicode_KIND(text) == 1 else "utf-8", "backslashreplace")
+        return _put_octets(at, page, step, <const unsigned char *>PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
     except BaseException:              # memory, or what came out of the application
         page.failed = True
+        return NULL
 
 
 cdef str _as_text(object value):
@@ -359,92 +370,89 @@ cdef str _as_text(object value):
         return f"<{type(value).__name__}>"
 
 
-cdef void _put_octets(page_t *page, const step_t *step, const unsigned char *octets, Py_ssize_t size) noexcept:
-    cdef const unsigned char *classes = page.classes
-    cdef unsigned char unsafe = step.unsafe
-    cdef char *into = page.at
-    cdef Py_ssize_t at = 0
+cdef char *_put_octets(char *at, page_t *page, const step_t *step, const unsigned char *octets,
+                       Py_ssize_t size) noexcept:
     size = min(size, page.value_max)
     if size == 0 and not step.as_json:
-        _put_octet(page, c"-")
-        return
-    if size <= page.end - into:        # which is so of nearly all
-        while at < size and not classes[octets[at]] & unsafe:
-            into[at] = octets[at]
-            at += 1
-        page.at += at
-    for at in range(at, size):
-        if classes[octets[at]] & unsafe:
-            _put_escaped(page, octets[at], step.as_json)
+        return _put_octet(at, page, c"-")
+    if size <= page.end - at and copy_plain(at, octets, size, step.lowest, step.fence):
+        return at + size               # which is so of nearly all
+    return _put_each(at, page, step, octets, size)
+
+
+cdef char *_put_each(char *at, page_t *page, const step_t *step, const unsigned char *octets, Py_ssize_t size) noexcept:
+    cdef unsigned char octet
+    cdef Py_ssize_t i
+    for i in range(size):
+        octet = octets[i]
+        if is_plain(octet, step.lowest, step.fence):
+            at = _put_octet(at, page, octet)
         else:
-            _put_octet(page, octets[at])
+            at = _put_escaped(at, page, octet, step.as_json)
+        if at == NULL:
+            break
+    return at
 
 
-cdef void _put_escaped(page_t *page, unsigned char octet, bint as_json) noexcept:
+cdef char *_put_escaped(char *at, page_t *page, unsigned char octet, bint as_json) noexcept:
     cdef char[6] text
     if as_json and (octet == c'"' or octet == c"\\"):
         text[0], text[1] = c"\\", octet
-        _put(page, text, 2)
-    elif as_json:
+        return _put(at, page, text, 2)
+    if as_json:
         memcpy(text, b"\\u00", 4)
         text[4], text[5] = HEX[octet >> 4], HEX[octet & 15]
-        _put(page, text, 6)
-    else:
-        text[0], text[1], text[2], text[3] = c"\\", c"x", HEX[octet >> 4], HEX[octet & 15]
-        _put(page, text, 4)
+        return _put(at, page, text, 6)
+    text[0], text[1], text[2], text[3] = c"\\", c"x", HEX[octet >> 4], HEX[octet & 15]
+    return _put(at, page, text, 4)
 
 
 # The page
 
 
-cdef inline void _put(page_t *page, const char *text, Py_ssize_t size) noexcept:
-    if size > page.end - page.at:
-        page.full = True
-        return
-    memcpy(page.at, text, size)
-    page.at += size
+cdef inline char *_put(char *at, page_t *page, const char *text, Py_ssize_t size) noexcept:
+    if size > page.end - at:
+        return NULL
+    memcpy(at, text, size)
+    return at + size
 
 
-cdef inline void _put_octet(page_t *page, unsigned char octet) noexcept:
-    if page.at == page.end:
-        page.full = True
-        return
-    page.at[0] = octet
-    page.at += 1
+cdef inline char *_put_octet(char *at, page_t *page, unsigned char octet) noexcept:
+    if at == page.end:
+        return NULL
+    at[0] = octet
+    return at + 1
 
 
-cdef void _put_number(page_t *page, unsigned long long number) noexcept:
+cdef inline char *_put_number(char *at, page_t *page, unsigned long long number) noexcept:
     """Where they are to stand: digits that are made elsewhere, one by one, keep the copy of them all waiting."""
-    cdef unsigned long long rest = number // 10
-    cdef Py_ssize_t size = 1
-    cdef char *at
-    while rest:
-        rest //= 10
+    cdef unsigned long long bound = 10
+    cdef Py_ssize_t size = 1, i
+    while size < NUMBER_BYTES_MAX and number >= bound:
+        bound *= 10
         size += 1
-    if size > page.end - page.at:
-        page.full = True
-        return
-    page.at += size
-    at = page.at
-    while size:
-        at -= 1
-        size -= 1
-        at[0] = c"0" + <char>(number % 10)
+    if size > page.end - at:
+        return NULL
+    for i in range(size - 1, -1, -1):
+        at[i] = c"0" + <char>(number % 10)
         number //= 10
+    return at + size
 
 
-cdef void _put_seconds(page_t *page, long long ns) noexcept:
+cdef char *_put_seconds(char *at, page_t *page, long long ns) noexcept:
     """With six digits behind the point."""
     cdef char[7] fraction
     cdef long long us = ns // 1000
-    cdef int at
-    _put_number(page, us // 1_000_000)
+    cdef int i
+    at = _put_number(at, page, us // 1_000_000)
+    if at == NULL:
+        return NULL
     us %= 1_000_000
-    for at in range(6, 0, -1):
-        fraction[at] = c"0" + <char>(us % 10)
+    for i in range(6, 0, -1):
+        fraction[i] = c"0" + <char>(us % 10)
         us //= 10
     fraction[0] = c"."
-    _put(page, fraction, 7)
+    return _put(at, page, fraction, 7)
 
 
 def rendered(LineFormat form not None, dict environ not None, *, int code=200, long long queue_ns=0,

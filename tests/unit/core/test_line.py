@@ -104,6 +104,49 @@ def test_nobody_can_forge_a_field_of_a_combined_line(
     assert plain(fields[8]) == ("" if agent == "-" else agent)
 
 
+@pytest.mark.parametrize(
+    ("form", "special"),
+    [('"%(a)s"', '"\\'), ("%(a)s|", ' |"\\'), ("[%(a)s]", ' ]"\\'), ("%(a)s", ' "\\')],
+    ids=["quoted", "fenced", "in brackets", "bare"],
+)
+def test_each_octet_at_each_place_of_values_of_all_lengths(form: str, special: str) -> None:
+    """Only what is printable, and has no meaning where the value stands, stands for itself."""
+    written = LineFormat(parse(form), 3)
+    for size in range(1, 20):
+        for place in range(size):
+            for octet in map(chr, range(256)):
+                safe = "\x20" <= octet <= "\x7e" and octet not in special
+                expected = octet if safe else f"\\x{ord(octet):02x}"
+                before, behind = "f" * place, "z" * (size - place - 1)
+                found = rendered(written, {"HTTP_USER_AGENT": before + octet + behind})
+                assert found.decode("ascii") == form.replace("%(a)s", before + expected + behind) + "\n"
+
+
+def test_a_key_is_found_wherever_the_application_has_put_it() -> None:
+    """Keys mostly stand where they stood in the first environ; these do not."""
+    written = LineFormat(parse("%(h)s %(u)s %(tls)s"), 3)
+    first = {"REMOTE_ADDR": "192.0.2.1", "REMOTE_USER": "ann", "SSL_PROTOCOL": "TLSv1.3"}
+    assert rendered(written, first) == b"192.0.2.1 ann TLSv1.3\n"
+    turned = {"SSL_PROTOCOL": "TLSv1.2", "REMOTE_ADDR": "192.0.2.2", "REMOTE_USER": "bob"}
+    assert rendered(written, turned) == b"192.0.2.2 bob TLSv1.2\n"
+    without = {**first, "REMOTE_ADDR": "192.0.2.3"}
+    del without["REMOTE_ADDR"]
+    assert rendered(written, without) == b"- ann TLSv1.3\n"
+    without["REMOTE_ADDR"] = "192.0.2.4"
+    assert rendered(written, without) == b"192.0.2.4 ann TLSv1.3\n"
+    other_keys = {"".join(["REMOTE", "_ADDR"]): "192.0.2.5", "REMOTE_USE": "no", "SSL_PROTOCOL": None}
+    assert rendered(written, other_keys) == b"192.0.2.5 - -\n"
+    assert rendered(written, {}) == b"- - -\n"
+    assert rendered(written, {f"x{i}": "no" for i in range(300)} | first) == b"192.0.2.1 ann TLSv1.3\n"
+
+
+def test_a_key_that_first_stood_far_behind_is_found_too() -> None:
+    written = LineFormat(parse("%(h)s"), 3)
+    for _ in range(2):
+        assert rendered(written, {f"x{i}": "no" for i in range(300)} | {"REMOTE_ADDR": "a"}) == b"a\n"
+        assert rendered(written, {"REMOTE_ADDR": "b"}) == b"b\n"
+
+
 @PATIENTLY
 @given(target=TARGETS, referer=TEXTS, agent=TEXTS, named=TEXTS)
 def test_nobody_can_forge_a_field_of_a_line_of_json(
