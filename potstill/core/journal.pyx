@@ -9,15 +9,17 @@ lines without room are dropped and counted: no request ever waits for a log.
 A line is made where it is to stand in the ring, which nobody else can do meanwhile: it holds the GIL, and runs no code
 of the application's. Where that has to be asked for a value, the line is made aside, and copied when it is whole.
 
-An empty ring begins a new lap, and the writer stays until it is empty. So it is always the same few pages that lines go
-through, which are in the cache; the rest is for when a disk stands still. A position counts laps in its upper half:
-where the one who reads is a lap behind and has nothing left in it, the whole ring has room.
+Under load the writer takes half a megabyte at a time: more than the lines, the turn costs, after which the runner finds
+its cache full of the kernel's files. An empty ring begins a new lap, and the writer stays until it is empty: lines go
+through no more pages than they need, and the rest is for when a disk stands still. A position counts laps in its upper
+half: where the one who reads is a lap behind and has nothing left in it, the whole ring has room.
 
 Several workers write to the same file. Each write ends with a line, and is either of at most PIPE_BUF octets or to a
 regular file opened to append; the kernel keeps such whole. A file is opened anew by its name when that is asked for,
 and when the name has come to stand for another file.
 """
 
+cimport cython
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcpy, strlen
@@ -70,8 +72,8 @@ cdef extern from "<fcntl.h>" nogil:
     int O_CLOEXEC
 
 cdef enum:
-    RING_BYTES = 1 << 20
-    HURRY_BYTES = 1 << 15              # of lines that wait: the writer is not to wait for more
+    RING_BYTES = 1 << 21               # what was never needed is not in memory
+    HURRY_BYTES = 1 << 19              # of lines that wait: the writer is not to wait for more
     LAP_BYTES_MIN = 1 << 15            # of a lap, before an empty ring begins a new one
     ROUNDS = 4                         # in which the writer tries to leave the ring empty
     LAP_BITS = 32
@@ -84,6 +86,7 @@ cdef long long PLACE = (1LL << LAP_BITS) - 1      # of a position
 cdef double COMPLAINT_S = 60.0
 
 
+@cython.final
 cdef class Journal:
     """The access log of a worker, by a `potstill.core.options.AccessLog`.
 
