@@ -30,6 +30,7 @@ from bench.slow import slow_clients
 from bench.spread import measure_spread
 
 MIB = 1024 * 1024
+BURST_S = 1
 BESIDE_CONNECTIONS = 4
 # More answers than this are not what they should be, and the server counts as answering wrongly.
 BROKEN_PART_MAX = 0.001
@@ -63,6 +64,28 @@ def measure(running: Running, scenario: Scenario, plan: Plan) -> Measured:
 def _load(running: Running, scenario: Scenario, plan: Plan) -> Measured:
     with slow_clients(running.port, scenario.slow_clients):
         return _under_load(running, [scenario], plan)
+
+
+def warm_up(running: Running, scenario: Scenario, plan: Plan) -> None:
+    _generate(running, [scenario], plan.warm_up_s, plan)
+
+
+def _burst(running: Running, scenario: Scenario, plan: Plan) -> Measured:
+    """A short run of a warm server, with all that it leaves to be done behind it, as lines of a log."""
+    wait_quiet(running)
+    cpu_before_s = running.cpu_s()
+    loads = _generate(running, [scenario], BURST_S, plan)
+    wait_quiet(running)
+    cpu_s, load = running.cpu_s() - cpu_before_s, loads[0]
+    if not load.requests:
+        return Measured({}, fault=f"no answer in {BURST_S} s")
+    figures = {
+        "cpu_us": cpu_s / load.requests * 1e6,
+        "rate": load.rate,
+        "p50_ms": load.p50_ms,
+        "p99_ms": load.p99_ms,
+    }
+    return Measured(figures, *_blemishes(loads, load.requests))
 
 
 def _two_routes(running: Running, scenario: Scenario, plan: Plan) -> Measured:
@@ -149,6 +172,7 @@ def _spread(running: Running, scenario: Scenario, plan: Plan) -> Measured:
 
 _MEASURES: dict[Kind, Callable[[Running, Scenario, Plan], Measured]] = {
     Kind.LOAD: _load,
+    Kind.TURNS: _burst,
     Kind.TWO_ROUTES: _two_routes,
     Kind.CROWD: _crowd,
     Kind.SILENCE: _silence,

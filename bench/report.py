@@ -44,6 +44,7 @@ LOAD_COLUMNS = (
 )
 COLUMNS = {
     Kind.LOAD: LOAD_COLUMNS,
+    Kind.TURNS: LOAD_COLUMNS[:4],
     Kind.TWO_ROUTES: (
         Column("hello p99 ms", "beside_p99_ms", 1),
         Column("hello req/s", "beside_rate", 0),

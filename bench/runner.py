@@ -7,6 +7,7 @@ in time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,14 +18,16 @@ from pathlib import Path
 
 from bench import answers, apps
 from bench.crowd import allow_descriptors
-from bench.measures import Measured, Plan, measure
-from bench.process import ServerFailedError, free_port, started
+from bench.measures import Measured, Plan, measure, warm_up
+from bench.process import Running, ServerFailedError, free_port, started
 from bench.results import Sample
 from bench.scenarios import Kind, Scenario
 from bench.servers import CONNECTIONS_MAX, PROJECT, Launch, Role, Server, build_floor, make_certificate
 
 # Measured once, whatever the number of rounds: they do not vary, and they take their time.
 ONCE = (Kind.CROWD, Kind.SILENCE, Kind.SPREAD)
+# Of servers in turns, for each second that other scenarios are measured.
+BURSTS = 6
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,11 @@ def run(
             for scenario in scenarios:
                 if turn and scenario.kind in ONCE:
                     continue
-                for server in _rotated(servers, turn):
-                    if not _takes_part(server, scenario):
-                        continue
+                taking_part = [one for one in servers if _takes_part(one, scenario)]
+                if scenario.kind is Kind.TURNS:
+                    yield from _in_turns(taking_part, scenario, turn, place, plan)
+                    continue
+                for server in _rotated(taking_part, turn):
                     measured = _sample(server, scenario, place, plan)
                     yield Sample(
                         server.name, scenario.name, turn, measured.figures, measured.fault, measured.note
@@ -62,6 +67,8 @@ def run(
 
 def _takes_part(server: Server, scenario: Scenario) -> bool:
     if server.role is Role.FLOOR and scenario.floor is None:
+        return False
+    if scenario.kind is Kind.TURNS and server.role not in (Role.OURS, Role.WATCHED):
         return False
     if server.only and scenario.name not in server.only:
         return False
@@ -94,21 +101,48 @@ def _rotated(servers: Sequence[Server], turn: int) -> list[Server]:
 
 
 def _sample(server: Server, scenario: Scenario, place: Place, plan: Plan) -> Measured:
-    port = free_port()
+    try:
+        with _running(server, scenario, place, plan) as running:
+            fault = answers.fault(scenario, running.port, place.seen)
+            measured = measure(running, scenario, plan)
+            return replace(measured, fault=fault) if fault else measured
+    except ServerFailedError as error:
+        return Measured({}, fault=f"did not start: {error}")
+
+
+def _in_turns(
+    servers: Sequence[Server], scenario: Scenario, turn: int, place: Place, plan: Plan
+) -> Iterator[Sample]:
+    """All of them run, and one after the other is asked for a moment. Each time counts as a round of its own,
+    since the machine changes by more within seconds than what is to be seen.
+    """
+    if len(servers) < 2:
+        return
+    bursts = BURSTS * plan.seconds
+    with contextlib.ExitStack() as stack:
+        running = {one.name: stack.enter_context(_running(one, scenario, place, plan)) for one in servers}
+        faults = {name: answers.fault(scenario, one.port, place.seen) for name, one in running.items()}
+        for one in running.values():
+            warm_up(one, scenario, plan)
+        for burst in range(turn * bursts, (turn + 1) * bursts):
+            for server in _rotated(servers, burst):
+                measured = measure(running[server.name], scenario, plan)
+                fault = faults[server.name] or measured.fault
+                yield Sample(server.name, scenario.name, burst, measured.figures, fault, measured.note)
+
+
+@contextlib.contextmanager
+def _running(server: Server, scenario: Scenario, place: Place, plan: Plan) -> Iterator[Running]:
+    """Raises ServerFailedError when it does not come up."""
     launch = Launch(
         f"bench.{scenario.application}",
-        port,
+        free_port(),
         place.floor,
         scenario.floor or (),
         scenario.workers,
         place.certificate if scenario.secure else (),
     )
     log = place.directory / f"{server.name}.log"
-    try:
-        command, secure = server.command(launch), scenario.secure
-        with started(command, plan.server_core, port, log, place.environment, secure=secure) as running:
-            fault = answers.fault(scenario, port, place.seen)
-            measured = measure(running, scenario, plan)
-            return replace(measured, fault=fault) if fault else measured
-    except ServerFailedError as error:
-        return Measured({}, fault=f"did not start: {error}")
+    command, secure = server.command(launch), scenario.secure
+    with started(command, plan.server_core, launch.port, log, place.environment, secure=secure) as running:
+        yield running

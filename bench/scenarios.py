@@ -52,6 +52,7 @@ class Kind(Enum):
     """How a scenario is measured."""
 
     LOAD = "one load generator asks without pause"
+    TURNS = "the same of two servers in turns, in bursts: for differences of a hundredth"
     TWO_ROUTES = "two load generators, one for each route"
     CROWD = "many connections, each idle after one request"
     SILENCE = "system calls of a server that nobody asks"
@@ -89,6 +90,7 @@ SCENARIOS = (
     Scenario(
         "browser", "hello with browser headers", "apps:hello", apps.HELLO, headers=BROWSER_HEADERS, floor=()
     ),
+    Scenario("watched", "hello, watched and not, in turns", "apps:hello", apps.HELLO, kind=Kind.TURNS),
     Scenario("json", "JSON, 150 bytes made per request", "apps:record", json.dumps(apps.RECORD).encode()),
     Scenario("flask", "Flask, hello", "flask_app:hello", apps.HELLO),
     Scenario(

@@ -246,7 +246,7 @@ SERVERS = (
         "potstill with an access log in a file and the admin listener",
         role=Role.WATCHED,
         several=True,
-        only=("hello", "browser"),
+        only=("watched", "browser"),
     ),
     Server(
         "bjoern",

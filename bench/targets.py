@@ -59,7 +59,14 @@ def _below_best_peer(scenario: str) -> Target:
 
 TARGETS = (
     Target(
-        "hello", "cpu_us", "CPU per request, watched", Sense.AT_MOST, 1.03, "potstill", "µs", server="watched"
+        "watched",
+        "cpu_us",
+        "CPU per request, watched",
+        Sense.AT_MOST,
+        1.03,
+        "potstill",
+        "µs",
+        server="watched",
     ),
     Target("browser", "cpu_us", "CPU per request", Sense.AT_MOST, 1.5, "floor", "µs"),
     Target("browser", "cpu_us", "CPU per request", Sense.AT_MOST, 0.8, "bjoern", "µs"),
