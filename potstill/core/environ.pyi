@@ -2,6 +2,8 @@
 
 from typing import Any
 
+KEYS: tuple[str, ...]  # what stands at the front of every environ, in this order
+
 class EnvironBuilder:
     """Makes environs for the requests of one listener.
 

@@ -211,6 +211,10 @@ cdef dict _constants(str server_name, str server_port, str url_scheme):
     }
 
 
+# In this order they stand at the front of every environ, whatever else comes in.
+KEYS = tuple(_constants("", "", ""))
+
+
 cdef object _joined(int known, object before, object value):
     """RFC 9110 section 5.3; cookie pairs by RFC 6265's "; " (RFC 9113 section 8.2.3 says so of several fields)."""
     return before + ("; " if known == FIELD_COOKIE else ", ") + value

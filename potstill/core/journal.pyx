@@ -289,6 +289,7 @@ cdef void _run(ring_t *ring, writer_t *writer) noexcept nogil:
     pthread_mutex_lock(&writer.lock)
     while True:
         if not _anything(ring) and not writer.ended and not writer.reopen:
+            writer.hurry = False       # of those who have seen lines wait that were already being written
             if busy:                   # others will come soon, and the first need not wake us
                 busy, waited = False, True
                 _wait(writer)

@@ -23,7 +23,7 @@ cdef struct step_t:
     unsigned char as_json
     unsigned char lowest               # octet that stands for itself: the space, or the one behind it
     unsigned char fence                # which does not, as it follows the value; 0 for none
-    unsigned char place                # of the key in the environ, or NOWHERE
+    unsigned char place                # of the key among KEYS of environ.pyx, or NOWHERE
     unsigned char size                 # of the literal
     char[LITERAL_BYTES_MAX] literal
     PyObject *key                      # borrowed from the format

@@ -25,6 +25,7 @@ from potstill.core.poll cimport clock_ns
 
 import json
 
+from potstill.core.environ import KEYS
 from potstill.core.pieces import pieces_of
 
 cdef extern from "Python.h":
@@ -63,7 +64,7 @@ cdef enum:
 
 cdef enum:
     NUMBER_BYTES_MAX = 20              # of 64 bits, with 10^19 as the last bound
-    NOWHERE = 255                      # a key's place in the environ is not known
+    NOWHERE = 255                      # a key has no place of its own in an environ
 
 cdef const char *MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
 cdef const char *HEX = b"0123456789abcdef"
@@ -104,8 +105,11 @@ cdef class LineFormat:
             step.fence = ord(fence) if fence.isascii() and fence and not fence.isalnum() else 0
             step.size = len(literal)
             memcpy(step.literal, PyBytes_AS_STRING(literal), step.size)
-            step.key = <PyObject *>key
             step.place = NOWHERE
+            if key in KEYS:
+                step.place = KEYS.index(key)
+                key = KEYS[step.place]             # the very object, by which it is known again
+            step.key = <PyObject *>key
             self.wants_fields |= step.kind == ANSWER_FIELD
             self._keys.append(key)
             self._count += 1
@@ -136,7 +140,7 @@ cdef class LineFormat:
 
     cdef char *_render(self, char *at, page_t *page, const outcome_t *outcome, dict environ, list fields) noexcept:
         """As all who put something there: the place behind it. NULL: no room for it, or the page has failed."""
-        cdef step_t *step
+        cdef const step_t *step
         cdef int i
         for i in range(self._count):
             step = &self._steps[i]
@@ -162,8 +166,11 @@ cdef class LineFormat:
             if LITERAL_BYTES_MAX <= page.end - at:
                 memcpy(at, step.literal, LITERAL_BYTES_MAX)
                 at += step.size
+            elif step.size <= page.end - at:
+                memcpy(at, step.literal, step.size)
+                at += step.size
             else:
-                at = _put(at, page, step.literal, step.size)
+                return NULL
         return at
 
     cdef char *_put_time(self, char *at, page_t *page, int kind, long long ended_ns) noexcept:
@@ -221,34 +228,17 @@ cdef inline PyObject *_get(dict environ, PyObject *key) noexcept:
     return value
 
 
-cdef inline PyObject *_known(dict environ, step_t *step) noexcept:
-    """As `_get`, by a look at its place first: environs begin as copies of one, and so most keys stand where they stood
-    in the first.
-    """
+cdef inline PyObject *_known(dict environ, const step_t *step) noexcept:
+    """As `_get`, by a look first at the place where it stands in every environ as it was made."""
     cdef PyObject *key
     cdef PyObject *value
     cdef Py_ssize_t place = step.place
-    if PyDict_Next(environ, &place, &key, &value) and key == step.key:
+    if place != NOWHERE and PyDict_Next(environ, &place, &key, &value) and key == step.key:
         return value
-    value = _get(environ, step.key)
-    if value != NULL and step.place == NOWHERE:
-        step.place = _place(environ, step.key)
-    return value
+    return _get(environ, step.key)
 
 
-cdef unsigned char _place(dict environ, PyObject *wanted) noexcept:
-    """Where PyDict_Next finds it."""
-    cdef PyObject *key
-    cdef PyObject *value
-    cdef Py_ssize_t place = 0, before = 0
-    while before < NOWHERE and PyDict_Next(environ, &place, &key, &value):
-        if key == wanted:
-            return before
-        before = place
-    return NOWHERE
-
-
-cdef inline PyObject *_text(step_t *step, const outcome_t *outcome, dict environ, list fields) noexcept:
+cdef inline PyObject *_text(const step_t *step, const outcome_t *outcome, dict environ, list fields) noexcept:
     """Borrowed; NULL for none."""
     if step.kind == ENVIRON:
         return _known(environ, step)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from potstill.core.body import Body
-from potstill.core.environ import EnvironBuilder, build
+from potstill.core.environ import KEYS, EnvironBuilder, build
 from potstill.core.http1 import KNOWN_FIELDS
 
 FACILITIES = (
@@ -239,3 +239,11 @@ def test_many_fields_and_few_find_room() -> None:
 def test_only_whole_and_acceptable_heads(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a whole"):
         build(data, builder())
+
+
+@pytest.mark.parametrize("extra", [EXTRA, {}, {f"x{number}": "" for number in range(60)}])
+def test_the_same_keys_stand_at_the_front_of_every_environ(extra: dict[str, Any]) -> None:
+    """The access log looks for them there; they are the very same objects."""
+    by = EnvironBuilder("shop.test", "8080", "https", extra)
+    made = environ(b"POST /a?b HTTP/1.0", b"Remote-Addr: x", b"Content-Length: 0", by=by)
+    assert [id(key) for key in made][: len(KEYS)] == [id(key) for key in KEYS]

@@ -294,6 +294,29 @@ def test_lines_keep_their_order_when_the_reader_never_catches_up(tmp_path: Path)
     assert found.decode().split() == targets
 
 
+def test_many_long_lines_at_once_do_not_wait_for_the_clock(tmp_path: Path) -> None:
+    """The ring is full before a twentieth of a second is over: each time the writer has to be hurried."""
+    file = tmp_path / "access.log"
+    count, together = 50_000, 1000
+    form = "%(s)s " + "x" * 3900
+    with (
+        engine_on(answer, access_log=log_to(file, form)) as running,
+        socket.create_connection(running.address, timeout=20) as client,
+    ):
+        client.sendall(request("/200/a"))
+        size = len(client.recv(4096))
+        for _ in range(count // together):
+            client.sendall(request("/200/a") * together)
+            left = size * together
+            while left:
+                left -= len(client.recv(left))
+        dropped = running.engine.stats.log_dropped()
+    assert dropped < count / 4
+    lines = file.read_bytes().splitlines()
+    assert len(lines) == 1 + count - dropped
+    assert set(lines) == {form.replace("%(s)s", "200").encode()}
+
+
 def test_a_syslog_gets_a_datagram_for_each_line(tmp_path: Path) -> None:
     """As syslog(3) sends it: facility local0, informational."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
