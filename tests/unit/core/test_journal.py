@@ -294,10 +294,9 @@ def test_lines_keep_their_order_when_the_reader_never_catches_up(tmp_path: Path)
     assert found.decode().split() == targets
 
 
-def test_many_long_lines_at_once_do_not_wait_for_the_clock(tmp_path: Path) -> None:
-    """The ring is full before a twentieth of a second is over: each time the writer has to be hurried."""
-    file = tmp_path / "access.log"
-    count, together = 50_000, 1000
+def flooded(file: Path, count: int) -> int:
+    """How many of so many lines were dropped, which came as fast as they could; the others must be there."""
+    together = 1000
     form = "%(s)s " + "x" * 3900
     with (
         engine_on(answer, access_log=log_to(file, form)) as running,
@@ -311,10 +310,25 @@ def test_many_long_lines_at_once_do_not_wait_for_the_clock(tmp_path: Path) -> No
             while left:
                 left -= len(client.recv(left))
         dropped = running.engine.stats.log_dropped()
-    assert dropped < count / 4
     lines = file.read_bytes().splitlines()
     assert len(lines) == 1 + count - dropped
     assert set(lines) == {form.replace("%(s)s", "200").encode()}
+    file.unlink()
+    return dropped
+
+
+def test_many_long_lines_at_once_do_not_wait_for_the_clock(tmp_path: Path) -> None:
+    """The ring is full before a twentieth of a second is over: each time the writer has to be hurried.
+
+    A machine that is busy with something else keeps it waiting too; so the best of a few tries counts.
+    """
+    count = 50_000
+    best = count
+    for _ in range(8):
+        best = min(best, flooded(tmp_path / "access.log", count))
+        if best < count / 10:
+            break
+    assert best < count / 10
 
 
 def test_a_syslog_gets_a_datagram_for_each_line(tmp_path: Path) -> None:
