@@ -79,13 +79,16 @@ def _burst(running: Running, scenario: Scenario, plan: Plan) -> Measured:
     cpu_s, load = running.cpu_s() - cpu_before_s, loads[0]
     if not load.requests:
         return Measured({}, fault=f"no answer in {BURST_S} s")
-    figures = {
-        "cpu_us": cpu_s / load.requests * 1e6,
+    return Measured(_speed(load, cpu_s, load.requests), *_blemishes(loads, load.requests))
+
+
+def _speed(load: Load, cpu_s: float, requests: int) -> dict[str, float]:
+    return {
+        "cpu_us": cpu_s / requests * 1e6,
         "rate": load.rate,
         "p50_ms": load.p50_ms,
         "p99_ms": load.p99_ms,
     }
-    return Measured(figures, *_blemishes(loads, load.requests))
 
 
 def _two_routes(running: Running, scenario: Scenario, plan: Plan) -> Measured:
@@ -109,10 +112,7 @@ def _under_load(running: Running, scenarios: list[Scenario], plan: Plan) -> Meas
     if not requests:
         return Measured({}, fault=f"no answer in {wall_s:.0f} s")
     figures = {
-        "cpu_us": cpu_s / requests * 1e6,
-        "rate": loads[0].rate,
-        "p50_ms": loads[0].p50_ms,
-        "p99_ms": loads[0].p99_ms,
+        **_speed(loads[0], cpu_s, requests),
         "server_share": cpu_s / wall_s,
         "load_share": load_s / wall_s,
         "others_share": max(busy_s - cpu_s - load_s, 0.0) / wall_s,

@@ -56,7 +56,8 @@ def run(
                     continue
                 taking_part = [one for one in servers if _takes_part(one, scenario)]
                 if scenario.kind is Kind.TURNS:
-                    yield from _in_turns(taking_part, scenario, turn, place, plan)
+                    if len(taking_part) > 1:
+                        yield from _in_turns(taking_part, scenario, turn, place, plan)
                     continue
                 for server in _rotated(taking_part, turn):
                     measured = _sample(server, scenario, place, plan)
@@ -116,14 +117,18 @@ def _in_turns(
     """All of them run, and one after the other is asked for a moment. Each time counts as a round of its own,
     since the machine changes by more within seconds than what is to be seen.
     """
-    if len(servers) < 2:
-        return
     bursts = BURSTS * plan.seconds
+    running: dict[str, Running] = {}
     with contextlib.ExitStack() as stack:
-        running = {one.name: stack.enter_context(_running(one, scenario, place, plan)) for one in servers}
+        for one in servers:
+            try:
+                running[one.name] = stack.enter_context(_running(one, scenario, place, plan))
+            except ServerFailedError as error:
+                yield Sample(one.name, scenario.name, turn * bursts, {}, f"did not start: {error}")
+                return
         faults = {name: answers.fault(scenario, one.port, place.seen) for name, one in running.items()}
-        for one in running.values():
-            warm_up(one, scenario, plan)
+        for each in running.values():
+            warm_up(each, scenario, plan)
         for burst in range(turn * bursts, (turn + 1) * bursts):
             for server in _rotated(servers, burst):
                 measured = measure(running[server.name], scenario, plan)

@@ -9,10 +9,10 @@ lines without room are dropped and counted: no request ever waits for a log.
 A line is made where it is to stand in the ring, which nobody else can do meanwhile: it holds the GIL, and runs no code
 of the application's. Where that has to be asked for a value, the line is made aside, and copied when it is whole.
 
-Under load the writer takes half a megabyte at a time: more than the lines, the turn costs, after which the runner finds
-its cache full of the kernel's files. An empty ring begins a new lap, and the writer stays until it is empty: lines go
-through no more pages than they need, and the rest is for when a disk stands still. A position counts laps in its upper
-half: where the one who reads is a lap behind and has nothing left in it, the whole ring has room.
+Under load the writer takes half a megabyte at a time: its turns cost more than the lines do, since after each the
+runner finds its cache full of the kernel's files. An empty ring begins a new lap, and the writer stays until it is
+empty: lines go through no more pages than they need, and the rest is for when a disk stands still. A position counts
+laps in its upper half: where the one who reads is a lap behind and has nothing left in it, the whole ring has room.
 
 Several workers write to the same file. Each write ends with a line, and is either of at most PIPE_BUF octets or to a
 regular file opened to append; the kernel keeps such whole. A file is opened anew by its name when that is asked for,

@@ -276,22 +276,23 @@ def test_lines_keep_their_order_when_the_reader_never_catches_up(tmp_path: Path)
     reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     targets = [f"/200/{number}/{'z' * (number * 577 % 3900)}" for number in range(4000)]
     lead, stride = 500, 100
-    found, lines = b"", 0
+    chunks: list[bytes] = []
+    lines = 0
     with engine_on(answer, access_log=log_to(fifo, "%(U)s")) as running, running.client() as client:
         for at, target in enumerate(targets):
             client.send(request(target))
             assert client.response().status == 200
             while lines < at - lead and at % stride == 0:
                 assert select.select([reading], [], [], 20)[0]
-                found += os.read(reading, 1 << 14)
-                lines = found.count(b"\n")
+                chunks.append(os.read(reading, 1 << 14))
+                lines += chunks[-1].count(b"\n")
         while lines < len(targets):
             assert select.select([reading], [], [], 20)[0]
-            found += os.read(reading, 1 << 20)
-            lines = found.count(b"\n")
+            chunks.append(os.read(reading, 1 << 20))
+            lines += chunks[-1].count(b"\n")
         assert running.engine.stats.log_dropped() == 0
     os.close(reading)
-    assert found.decode().split() == targets
+    assert b"".join(chunks).decode().split() == targets
 
 
 def flooded(file: Path, count: int) -> int:
